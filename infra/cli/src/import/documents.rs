@@ -1,0 +1,392 @@
+//! Documents: the rows of one invoice together, and what each row of them is worth.
+
+use std::{collections::HashMap, str};
+
+use compact_str::CompactString;
+use jiff::{Timestamp, civil::DateTime};
+use loyalty_domain::{
+    id::{MemberId, OrderId, Sku},
+    money::Currency,
+};
+
+use super::{
+    map::{ColumnMap, Columns, Kind, Worth},
+    rows::Row,
+};
+
+/// Digits below the major unit to which prices are kept: finer than any price list.
+const PRICE_DIGITS: u8 = 9;
+
+/// All documents of a file, in the order in which they begin in it.
+#[derive(Default)]
+pub(crate) struct Documents {
+    pub(crate) all: Vec<Document>,
+    by_id: HashMap<CompactString, usize>,
+    pub(crate) skus: Texts,
+    pub(crate) categories: Texts,
+    pub(crate) members: Texts,
+    /// Rows that belong to no document, or to one that is neither order nor return.
+    pub(crate) rejected: Vec<RejectedRow>,
+    /// The document of the row before, which nearly always is the next row's, too.
+    last: Option<usize>,
+    last_time: Option<(Vec<u8>, DateTime)>,
+}
+
+/// Texts that occur again and again, each kept once.
+#[derive(Default)]
+pub(crate) struct Texts {
+    all: Vec<CompactString>,
+    by_text: HashMap<CompactString, u32>,
+}
+
+impl Texts {
+    fn index_of(&mut self, text: &str) -> u32 {
+        if let Some(index) = self.by_text.get(text) {
+            return *index;
+        }
+        let index = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(text.into());
+        self.by_text.insert(text.into(), index);
+        index
+    }
+
+    /// The text at `index`.
+    pub(crate) fn get(&self, index: u32) -> &str {
+        usize::try_from(index).ok().and_then(|it| self.all.get(it)).map_or("", |it| it)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+}
+
+/// An order or a return.
+pub(crate) struct Document {
+    pub(crate) id: CompactString,
+    pub(crate) kind: Kind,
+    /// Whose; `None` for a guest's.
+    pub(crate) member: Option<u32>,
+    /// The earliest local time of its rows.
+    time: Option<DateTime>,
+    /// The instant of it, once all rows are read.
+    pub(crate) at: Timestamp,
+    pub(crate) currency: Currency,
+    pub(crate) channel: Option<CompactString>,
+    pub(crate) lines: Vec<DocumentLine>,
+    rejected: Vec<RejectedRow>,
+}
+
+/// A row of a document.
+#[derive(Clone, Copy)]
+pub(crate) struct DocumentLine {
+    pub(crate) sku: u32,
+    pub(crate) category: Option<u32>,
+    /// How many were bought, or come back.
+    pub(crate) quantity: u32,
+    /// How many of them no return has taken yet.
+    pub(crate) left: u32,
+    /// A price in 10^-9 major units, or the whole line's amount in minor units.
+    worth: u64,
+}
+
+/// A row that was left out.
+#[derive(Clone, Debug)]
+pub(crate) struct RejectedRow {
+    pub(crate) line: u64,
+    pub(crate) reason: RowMistake,
+}
+
+/// Why a row is left out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RowMistake {
+    #[error("{0}")]
+    Broken(#[from] super::rows::BrokenRow),
+    #[error("has {found} fields where {expected} are needed")]
+    TooFewFields { found: usize, expected: usize },
+    #[error("column `{0}` is not in the file's encoding")]
+    NotText(&'static str),
+    #[error("column `document` is neither an order nor a return")]
+    NeitherOrderNorReturn,
+    #[error("column `{column}`: {error}")]
+    Id { column: &'static str, error: loyalty_domain::id::InvalidId },
+    #[error("column `time` is not a time like the map's time_format, and of a day that exists")]
+    NotATime,
+    #[error("column `quantity` is not a whole number of at most 4,294,967,295")]
+    NotAQuantity,
+    #[error("column `{0}` is not a decimal number")]
+    NotANumber(&'static str),
+    #[error("column `{0}` has too many digits to be counted")]
+    TooManyDigits(&'static str),
+    #[error("column `{0}` is negative")]
+    Negative(&'static str),
+    #[error("the quantity must be more than 0")]
+    QuantityNotPositive,
+    #[error("a return's quantity must be less than 0")]
+    QuantityOfReturn,
+    #[error("column `member` names another member than the rows before of this document")]
+    OtherMember,
+    #[error("column `currency` is not a currency of ISO 4217")]
+    NotACurrency,
+    #[error("column `currency` names another currency than the rows before of this document")]
+    OtherCurrency,
+    #[error("its document has more than 10,000 lines")]
+    TooManyLines,
+}
+
+impl Document {
+    /// What `count` of the line at `index` are worth in minor units, rounded half away from zero.
+    ///
+    /// `None` if that is more than can be counted.
+    pub(crate) fn worth(&self, worth: Worth, line: &DocumentLine, count: u32) -> Option<u64> {
+        let (unit, per) = match worth {
+            Worth::Price => {
+                let digits = PRICE_DIGITS.checked_sub(self.currency.exponent())?;
+                (u128::from(line.worth), 10_u128.checked_pow(digits.into())?)
+            }
+            Worth::Amount => (u128::from(line.worth), u128::from(line.quantity)),
+        };
+        let product = unit.checked_mul(count.into())?;
+        // Never negative here, so half away from zero is half up.
+        let rounded = product.checked_add(per.checked_div(2)?)?.checked_div(per)?;
+        u64::try_from(rounded).ok().filter(|it| i64::try_from(*it).is_ok())
+    }
+}
+
+impl Documents {
+    /// Takes one row in, or says why not; the rest of its document goes on.
+    pub(crate) fn add(&mut self, map: &ColumnMap, columns: &Columns, row: &Row) {
+        if let Err((document, reason)) = self.try_add(map, columns, row) {
+            let rejected = RejectedRow { line: row.line, reason };
+            // A guest's rows are not looked at, and who is a guest is known at the end only.
+            match document.and_then(|it| self.all.get_mut(it)) {
+                Some(document) => document.rejected.push(rejected),
+                None => self.rejected.push(rejected),
+            }
+        }
+    }
+
+    /// A row that could not be split.
+    pub(crate) fn reject(&mut self, line: u64, reason: RowMistake) {
+        self.rejected.push(RejectedRow { line, reason });
+    }
+
+    fn try_add(
+        &mut self,
+        map: &ColumnMap,
+        columns: &Columns,
+        row: &Row,
+    ) -> Result<(), (Option<usize>, RowMistake)> {
+        if row.len() < columns.needed {
+            let (found, expected) = (row.len(), columns.needed);
+            return Err((None, RowMistake::TooFewFields { found, expected }));
+        }
+        let id = text(row, columns.document, "document").map_err(|it| (None, it))?;
+        let index = self.document(map, columns, row, id).map_err(|it| (None, it))?;
+        self.add_to(index, map, columns, row).map_err(|it| (Some(index), it))
+    }
+
+    /// The document that `row` belongs to, begun if it is the first row of it.
+    fn document(
+        &mut self,
+        map: &ColumnMap,
+        columns: &Columns,
+        row: &Row,
+        id: &str,
+    ) -> Result<usize, RowMistake> {
+        if let Some(last) = self.last
+            && self.all.get(last).is_some_and(|it| it.id == id)
+        {
+            return Ok(last);
+        }
+        if let Some(index) = self.by_id.get(id) {
+            self.last = Some(*index);
+            return Ok(*index);
+        }
+        let kind = map.kind_of(id).ok_or(RowMistake::NeitherOrderNorReturn)?;
+        OrderId::try_from(id).map_err(|error| RowMistake::Id { column: "document", error })?;
+        let currency = match columns.currency {
+            Some(column) => currency(row, column)?,
+            None => map.currency,
+        };
+        let channel = match columns.channel {
+            Some(column) => Some(text(row, column, "channel")?).filter(|it| !it.is_empty()),
+            None => None,
+        };
+        let index = self.all.len();
+        self.all.push(Document {
+            id: id.into(),
+            kind,
+            member: None,
+            time: None,
+            at: Timestamp::UNIX_EPOCH,
+            currency,
+            channel: channel.map(Into::into),
+            lines: Vec::new(),
+            rejected: Vec::new(),
+        });
+        self.by_id.insert(id.into(), index);
+        self.last = Some(index);
+        Ok(index)
+    }
+
+    fn add_to(
+        &mut self,
+        index: usize,
+        map: &ColumnMap,
+        columns: &Columns,
+        row: &Row,
+    ) -> Result<(), RowMistake> {
+        let member = text(row, columns.member, "member")?;
+        if !member.is_empty() {
+            self.set_member(index, member)?;
+        }
+        let time = self.time(map, row.field(columns.time).unwrap_or_default())?;
+        let Some(document) = self.all.get_mut(index) else { return Ok(()) };
+        document.time = Some(document.time.map_or(time, |it| it.min(time)));
+        if let Some(column) = columns.currency
+            && currency(row, column)? != document.currency
+        {
+            return Err(RowMistake::OtherCurrency);
+        }
+        // A negative price comes before a wrong quantity: it says that the row is no sale at all.
+        let worth = match map.worth {
+            Worth::Price => decimal(row, columns.worth, "price", PRICE_DIGITS, map.decimal_point)?,
+            Worth::Amount => {
+                let digits = document.currency.exponent();
+                decimal(row, columns.worth, "amount", digits, map.decimal_point)?
+            }
+        };
+        let quantity = quantity(row, columns.quantity, document.kind, map.returns_are_negative)?;
+        if document.lines.len() >= loyalty_domain::order::LINES_MAX {
+            return Err(RowMistake::TooManyLines);
+        }
+        let sku = text(row, columns.sku, "sku")?;
+        Sku::try_from(sku).map_err(|error| RowMistake::Id { column: "sku", error })?;
+        let sku = self.skus.index_of(sku);
+        let category = match columns.category {
+            Some(column) => Some(text(row, column, "category")?)
+                .filter(|it| !it.is_empty())
+                .map(|it| self.categories.index_of(it)),
+            None => None,
+        };
+        document.lines.push(DocumentLine { sku, category, quantity, left: quantity, worth });
+        Ok(())
+    }
+
+    fn set_member(&mut self, index: usize, member: &str) -> Result<(), RowMistake> {
+        let Some(document) = self.all.get_mut(index) else { return Ok(()) };
+        match document.member {
+            Some(known) if self.members.get(known) == member => Ok(()),
+            Some(_) => Err(RowMistake::OtherMember),
+            None => {
+                MemberId::try_from(member)
+                    .map_err(|error| RowMistake::Id { column: "member", error })?;
+                document.member = Some(self.members.index_of(member));
+                Ok(())
+            }
+        }
+    }
+
+    fn time(&mut self, map: &ColumnMap, text: &[u8]) -> Result<DateTime, RowMistake> {
+        if let Some((last, time)) = &self.last_time
+            && last == text
+        {
+            return Ok(*time);
+        }
+        let time = DateTime::strptime(&map.time_format, text).map_err(|_| RowMistake::NotATime)?;
+        self.last_time = Some((text.to_vec(), time));
+        Ok(time)
+    }
+
+    /// Ends reading: fixes every document's instant, and collects what was rejected, by line.
+    pub(crate) fn end(&mut self, map: &ColumnMap) {
+        self.by_id = HashMap::new();
+        for document in &mut self.all {
+            if let Some(time) = document.time {
+                // Past the ends of time there is no order; its events are refused there.
+                document.at = map.calendar.instant_of(time).unwrap_or(Timestamp::MAX);
+            }
+            if document.member.is_some() {
+                self.rejected.append(&mut document.rejected);
+            }
+        }
+        self.rejected.sort_unstable_by_key(|it| it.line);
+    }
+}
+
+fn text<'a>(row: &'a Row, column: usize, name: &'static str) -> Result<&'a str, RowMistake> {
+    str::from_utf8(row.field(column).unwrap_or_default()).map_err(|_| RowMistake::NotText(name))
+}
+
+fn currency(row: &Row, column: usize) -> Result<Currency, RowMistake> {
+    text(row, column, "currency")?.parse().map_err(|_| RowMistake::NotACurrency)
+}
+
+fn quantity(
+    row: &Row,
+    column: usize,
+    kind: Kind,
+    returns_are_negative: bool,
+) -> Result<u32, RowMistake> {
+    let quantity: i64 =
+        text(row, column, "quantity")?.trim().parse().map_err(|_| RowMistake::NotAQuantity)?;
+    match (kind, returns_are_negative) {
+        (Kind::Return, true) if quantity >= 0 => return Err(RowMistake::QuantityOfReturn),
+        (Kind::Order, _) | (Kind::Return, false) if quantity <= 0 => {
+            return Err(RowMistake::QuantityNotPositive);
+        }
+        (Kind::Order | Kind::Return, _) => (),
+    }
+    u32::try_from(quantity.unsigned_abs()).map_err(|_| RowMistake::NotAQuantity)
+}
+
+/// A decimal in units of 10^-`digits`; `None` of them may be lost.
+fn decimal(
+    row: &Row,
+    column: usize,
+    name: &'static str,
+    digits: u8,
+    point: u8,
+) -> Result<u64, RowMistake> {
+    let text = row.field(column).unwrap_or_default().trim_ascii();
+    let (is_negative, text) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut value = 0_u64;
+    let mut after_point: Option<u8> = None;
+    let mut seen = false;
+    for &byte in text {
+        if byte == point && after_point.is_none() {
+            after_point = Some(0);
+            continue;
+        }
+        if !byte.is_ascii_digit() {
+            return Err(RowMistake::NotANumber(name));
+        }
+        seen = true;
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        if after_point == Some(digits) {
+            // Zeros beyond what is kept lose nothing.
+            if digit == 0 {
+                continue;
+            }
+            return Err(RowMistake::TooManyDigits(name));
+        }
+        after_point = after_point.map(|it| it.saturating_add(1));
+        value = value
+            .checked_mul(10)
+            .and_then(|it| it.checked_add(digit))
+            .ok_or(RowMistake::TooManyDigits(name))?;
+    }
+    if !seen {
+        return Err(RowMistake::NotANumber(name));
+    }
+    let missing = u32::from(digits.saturating_sub(after_point.unwrap_or(0)));
+    let value = 10_u64
+        .checked_pow(missing)
+        .and_then(|it| value.checked_mul(it))
+        .ok_or(RowMistake::TooManyDigits(name))?;
+    if is_negative && value > 0 { Err(RowMistake::Negative(name)) } else { Ok(value) }
+}

@@ -1,0 +1,310 @@
+//! Files of orders: rows become documents, documents become order events, returns find their orders.
+
+pub(crate) mod documents;
+pub(crate) mod map;
+pub(crate) mod rows;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use compact_str::{CompactString, ToCompactString};
+use jiff::Timestamp;
+use loyalty_domain::{
+    command::{Correction, RefundLine, Request},
+    id::{Category, Channel, LineId, MemberId, OrderId, RefundId, Sku},
+    money::Minor,
+    order::{Content, Line, LineKey, Order},
+};
+
+use self::{
+    documents::{Document, Documents, RowMistake},
+    map::{ColumnMap, Kind, MapError, Worth},
+    rows::Rows,
+};
+
+/// A file of orders cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImportError {
+    /// The file system says no.
+    #[error("cannot read the orders in {}", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// There is no header, so nothing can be found.
+    #[error("{}: the first row must name the columns", .path.display())]
+    NoHeader { path: PathBuf },
+    /// The map is wrong, or not this file's.
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
+
+/// What became of a file, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ImportReport {
+    /// Rows, the header not counted.
+    pub(crate) rows: u64,
+    pub(crate) orders: usize,
+    /// Members that have an order.
+    pub(crate) members: usize,
+    /// Returns of a customer.
+    pub(crate) returns: usize,
+    /// How many of them are of customers without any order…
+    pub(crate) returns_without_order: usize,
+    /// … and of how many customers.
+    pub(crate) customers_without_order: usize,
+    pub(crate) guest_orders: usize,
+    pub(crate) guest_returns: usize,
+    /// Documents whose every row was rejected.
+    pub(crate) empty_documents: usize,
+    pub(crate) unmatched_lines: usize,
+    pub(crate) unmatched_units: u64,
+    /// Rows left out, each with its line and reason, by line.
+    pub(crate) rejected: Vec<(u64, String)>,
+}
+
+/// A file that was read.
+pub(crate) struct Import {
+    documents: Documents,
+    worth: Worth,
+    rows: u64,
+}
+
+impl Import {
+    /// Reads the whole file; `progress` counts its bytes as they are read.
+    pub(crate) fn read(
+        path: &Path,
+        map: &ColumnMap,
+        progress: &Arc<AtomicU64>,
+    ) -> Result<Self, ImportError> {
+        let unreadable = |source| ImportError::Unreadable { path: path.to_owned(), source };
+        let mut rows = Rows::open(path, map.delimiter, map.encoding, Arc::clone(progress))
+            .map_err(unreadable)?;
+        let columns = match rows.next().map_err(unreadable)? {
+            Some(Ok(header)) => {
+                let names: Vec<String> = (0..header.len())
+                    .map(|it| String::from_utf8_lossy(header.field(it).unwrap_or_default()).into())
+                    .collect();
+                map.columns(&names)?
+            }
+            Some(Err(_)) | None => return Err(ImportError::NoHeader { path: path.to_owned() }),
+        };
+        let mut documents = Documents::default();
+        let mut count = 0_u64;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            count = count.saturating_add(1);
+            match row {
+                Ok(row) => documents.add(map, &columns, row),
+                Err((line, broken)) => documents.reject(line, RowMistake::Broken(broken)),
+            }
+        }
+        documents.end(map);
+        progress.fetch_max(u64::MAX, Ordering::Relaxed);
+        Ok(Self { documents, worth: map.worth, rows: count })
+    }
+
+    /// How many documents there are.
+    pub(crate) fn len(&self) -> usize {
+        self.documents.all.len()
+    }
+
+    /// Makes the events, in order of time and at one instant in file order, and gives each to
+    /// `sink`; `progress` counts documents.
+    pub(crate) fn events(
+        &mut self,
+        progress: &AtomicU64,
+        mut sink: impl FnMut(Request),
+    ) -> ImportReport {
+        let mut report = ImportReport {
+            rows: self.rows,
+            rejected: (self.documents.rejected.iter())
+                .map(|it| (it.line, it.reason.to_string()))
+                .collect(),
+            ..ImportReport::default()
+        };
+        let mut order: Vec<usize> = (0..self.documents.all.len()).collect();
+        // Stable, so that ties stay in file order.
+        order.sort_by_key(|it| self.documents.all.get(*it).map(|it| it.at));
+        let mut by_member: Vec<Vec<usize>> = vec![Vec::new(); self.documents.members.len()];
+        let mut returns = vec![0_usize; self.documents.members.len()];
+        for index in order {
+            progress.fetch_add(1, Ordering::Relaxed);
+            let Some(document) = self.documents.all.get(index) else { continue };
+            let Some(member) = document.member else {
+                match document.kind {
+                    Kind::Order => report.guest_orders += 1,
+                    Kind::Return => report.guest_returns += 1,
+                }
+                continue;
+            };
+            let member = usize::try_from(member).unwrap_or(usize::MAX);
+            report.empty_documents += usize::from(document.lines.is_empty());
+            match document.kind {
+                Kind::Order if document.lines.is_empty() => (),
+                Kind::Order => {
+                    report.orders += 1;
+                    match self.order(document) {
+                        Ok(order) => {
+                            sink(Request::order(order));
+                            if let Some(orders) = by_member.get_mut(member) {
+                                orders.push(index);
+                            }
+                        }
+                        Err(reason) => report.rejected.push((0, reason)),
+                    }
+                }
+                Kind::Return => {
+                    report.returns += 1;
+                    if let Some(returns) = returns.get_mut(member) {
+                        *returns += 1;
+                    }
+                    let orders = by_member.get(member).map_or(&[][..], Vec::as_slice);
+                    for request in self.refunds(index, orders, &mut report) {
+                        sink(request);
+                    }
+                }
+            }
+        }
+        report.members = by_member.iter().filter(|it| !it.is_empty()).count();
+        for (orders, returns) in by_member.iter().zip(returns) {
+            if orders.is_empty() && returns > 0 {
+                report.customers_without_order += 1;
+                report.returns_without_order += returns;
+            }
+        }
+        report
+    }
+
+    fn order(&self, document: &Document) -> Result<Order, String> {
+        let id = |error: loyalty_domain::id::InvalidId| error.to_string();
+        let mut lines = Vec::with_capacity(document.lines.len());
+        for (index, line) in document.lines.iter().enumerate() {
+            let amount = document
+                .worth(self.worth, line, line.quantity)
+                .and_then(|it| Minor::try_from(it).ok())
+                .ok_or_else(|| format!("order {}: an amount is too large", document.id))?;
+            let category = line.category.map(|it| self.documents.categories.get(it));
+            lines.push(Line {
+                id: line_id(index).map_err(id)?,
+                sku: Sku::try_from(self.documents.skus.get(line.sku)).map_err(id)?,
+                category: category.map(Category::try_from).transpose().map_err(id)?,
+                quantity: line.quantity,
+                amount,
+                discounts: Minor::ZERO,
+                is_gift_card: false,
+            });
+        }
+        let member = document.member.map(|it| self.documents.members.get(it));
+        let channel = document.channel.as_deref();
+        Ok(Order {
+            order_id: OrderId::try_from(document.id.as_str()).map_err(id)?,
+            member_id: member.map(MemberId::try_from).transpose().map_err(id)?,
+            paid_at: document.at,
+            currency: document.currency,
+            channel: channel.map(Channel::try_from).transpose().map_err(id)?,
+            referral_code: None,
+            content: Content { lines, ..Content::default() },
+        })
+    }
+
+    /// The refunds of the return at `index`, taken off its member's `orders`, the newest first.
+    fn refunds(
+        &mut self,
+        index: usize,
+        orders: &[usize],
+        report: &mut ImportReport,
+    ) -> Vec<Request> {
+        let Some(document) = self.documents.all.get(index) else { return Vec::new() };
+        let (id, at) = (document.id.clone(), document.at);
+        let returned: Vec<(u32, u32)> =
+            document.lines.iter().map(|it| (it.sku, it.quantity)).collect();
+        let mut touched: Vec<(usize, Vec<RefundLine>)> = Vec::new();
+        for (sku, quantity) in returned {
+            let mut missing = quantity;
+            for &order in orders.iter().rev() {
+                if missing == 0 {
+                    break;
+                }
+                let Some(document) = self.documents.all.get_mut(order) else { continue };
+                for line in 0..document.lines.len() {
+                    let Some(refund) = take(document, self.worth, line, sku, &mut missing) else {
+                        continue;
+                    };
+                    match touched.iter_mut().find(|(it, _)| *it == order) {
+                        Some((_, lines)) => merge(lines, refund),
+                        None => touched.push((order, vec![refund])),
+                    }
+                }
+            }
+            if missing > 0 {
+                report.unmatched_lines += 1;
+                report.unmatched_units += u64::from(missing);
+            }
+        }
+        let mut requests = Vec::with_capacity(touched.len());
+        for (order, lines) in touched {
+            let order = self.documents.all.get(order).map(|it| it.id.as_str());
+            match refund(order.unwrap_or_default(), &id, at, lines) {
+                Ok(request) => requests.push(request),
+                Err(error) => report.rejected.push((0, error.to_string())),
+            }
+        }
+        requests
+    }
+}
+
+fn refund(
+    order: &str,
+    id: &CompactString,
+    at: Timestamp,
+    lines: Vec<RefundLine>,
+) -> Result<Request, loyalty_domain::id::InvalidId> {
+    let (order, id) = (OrderId::try_from(order)?, RefundId::try_from(id.as_str())?);
+    Ok(Request::refund(order, id, at, Correction::Lines(lines)))
+}
+
+fn line_id(index: usize) -> Result<LineId, loyalty_domain::id::InvalidId> {
+    LineId::try_from(index.saturating_add(1).to_compact_string())
+}
+
+/// Takes what it can of `missing` units of `sku` off the line at `index`.
+fn take(
+    document: &mut Document,
+    worth: Worth,
+    index: usize,
+    sku: u32,
+    missing: &mut u32,
+) -> Option<RefundLine> {
+    let line = *document.lines.get(index).filter(|it| it.sku == sku && it.left > 0)?;
+    let quantity = line.left.min(*missing);
+    if quantity == 0 {
+        return None;
+    }
+    let left = line.left.saturating_sub(quantity);
+    let before = document.worth(worth, &line, line.left)?;
+    let after = document.worth(worth, &line, left)?;
+    let amount = Minor::try_from(before.saturating_sub(after)).ok()?;
+    *missing = missing.saturating_sub(quantity);
+    if let Some(line) = document.lines.get_mut(index) {
+        line.left = left;
+    }
+    Some(RefundLine { key: LineKey::Line(line_id(index).ok()?), quantity, amount })
+}
+
+/// One refund names a line once, however many of a return's rows took something off it.
+fn merge(lines: &mut Vec<RefundLine>, refund: RefundLine) {
+    match lines.iter_mut().find(|it| it.key == refund.key) {
+        Some(line) => {
+            line.quantity = line.quantity.saturating_add(refund.quantity);
+            line.amount = line.amount.plus(refund.amount).unwrap_or(Minor::MAX);
+        }
+        None => lines.push(refund),
+    }
+}

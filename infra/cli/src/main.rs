@@ -1,0 +1,64 @@
+//! `cargo loyalty …`: the command line of shop engineers and of this project.
+//!
+//! Read [`simulate`] first: it is what a shop tries before it deploys anything.
+
+mod import;
+mod program;
+mod simulate;
+mod test;
+mod toml_reader;
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// The loyalty system that an online shop runs in its own account.
+#[derive(Parser)]
+#[command(name = "loyalty", bin_name = "cargo loyalty", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Simulate(simulate::Simulate),
+    /// Checks a program file, or explains it in plain sentences.
+    #[command(subcommand)]
+    Program(program::ProgramCommand),
+    Test(test::Test),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let result: Result<(), Box<dyn Error>> = match cli.command {
+        Command::Simulate(simulate) => simulate.run(&mut out).map_err(Into::into),
+        Command::Program(program) => program.run(&mut out).map_err(Into::into),
+        Command::Test(test) => test.run(&mut out).map_err(Into::into),
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints an error and what caused it, each on a line.
+fn report(error: &dyn Error) {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(it) = cause {
+        text.push_str("\n  because: ");
+        text.push_str(&it.to_string());
+        cause = it.source();
+    }
+    // Where even this cannot be written, nobody reads it.
+    drop(writeln!(io::stderr(), "{text}"));
+}

@@ -1,0 +1,218 @@
+//! What is wrong with a program as a whole, put where it stands, with what would be right.
+
+use loyalty_domain::program::{InvalidProgram, Problem, Program, ProgramMistake, ProgramSpec};
+
+use super::suggest;
+use crate::toml_reader::Findings;
+
+/// The program that `spec` makes; without one, `findings` say why.
+pub(super) fn program(spec: &ProgramSpec, findings: &mut Findings) -> Option<Program> {
+    // A condition that is wrong is left out of `spec`, and is still one that should not be there.
+    let lowest_is_bad = ["spend", "orders"]
+        .map(|it| format!("tiers.levels[0].{it}"))
+        .iter()
+        .any(|it| findings.has(it) && findings.is_wrong(it));
+    match Program::try_from(spec.clone()) {
+        Ok(program) => {
+            if lowest_is_bad {
+                add(findings, spec, &lowest_missing());
+            }
+            Some(program)
+        }
+        Err(InvalidProgram(mistakes)) => {
+            let is_told = mistakes.iter().any(|it| it.problem == Problem::LowestLevelMissing);
+            for mistake in &mistakes {
+                if !follows(mistake, findings) {
+                    add(findings, spec, mistake);
+                }
+            }
+            if lowest_is_bad && !is_told {
+                add(findings, spec, &lowest_missing());
+            }
+            None
+        }
+    }
+}
+
+fn lowest_missing() -> ProgramMistake {
+    let path = "tiers.levels[0]".to_owned();
+    ProgramMistake { path, problem: Problem::LowestLevelMissing }
+}
+
+/// Whether `mistake` only follows from another field that was wrong by itself.
+fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
+    let path = &mistake.path;
+    match &mistake.problem {
+        Problem::OwnCurrency(_) | Problem::FinerThanCurrency(_) => findings.is_wrong("currency"),
+        Problem::NoCondition => any_wrong(findings, path, ["spend", "orders"]),
+        Problem::GivesNothing => any_wrong(findings, path, ["bonus", "points"]),
+        Problem::RepeatedPeriod => {
+            // The period that stands for a wrong one may be there as well.
+            let caps = path.split('[').next().unwrap_or_default();
+            (0..findings.places())
+                .map(|it| format!("{caps}[{it}]"))
+                .take_while(|it| findings.has(it))
+                .any(|it| findings.is_wrong(&format!("{it}.period")))
+        }
+        Problem::Empty
+        | Problem::UnknownTimeZone(_)
+        | Problem::UnknownCurrency(_)
+        | Problem::Zero
+        | Problem::TooLarge(_)
+        | Problem::NoLevels
+        | Problem::LowestLevelMissing
+        | Problem::Repeated { .. }
+        | Problem::NotAbove { .. }
+        | Problem::StageTornApart(_)
+        | Problem::GivesBoth
+        | Problem::EndsBeforeStart(_) => false,
+    }
+}
+
+fn any_wrong(findings: &Findings, path: &str, keys: [&str; 2]) -> bool {
+    keys.iter().any(|it| findings.is_wrong(&format!("{path}.{it}")))
+}
+
+fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
+    let ProgramMistake { path, problem } = mistake;
+    let key = path.rsplit('.').next().unwrap_or(path);
+    let what = match problem {
+        Problem::Empty
+        | Problem::Zero
+        | Problem::TooLarge(_)
+        | Problem::FinerThanCurrency(_)
+        | Problem::NotAbove { .. } => format!("`{key}` {problem}"),
+        Problem::EndsBeforeStart(_) => format!("the campaign {problem}"),
+        Problem::UnknownTimeZone(_)
+        | Problem::UnknownCurrency(_)
+        | Problem::OwnCurrency(_)
+        | Problem::NoLevels
+        | Problem::LowestLevelMissing
+        | Problem::NoCondition
+        | Problem::Repeated { .. }
+        | Problem::StageTornApart(_)
+        | Problem::GivesNothing
+        | Problem::GivesBoth
+        | Problem::RepeatedPeriod => problem.to_string(),
+    };
+    let help = help(path, key, problem);
+    let is_about_key = matches!(problem, Problem::UnknownCurrency(_) | Problem::OwnCurrency(_));
+    if is_about_key {
+        findings.add_at_key(path, what, help);
+    } else {
+        let also = beside(findings, spec, path, key, problem);
+        let also = also.as_ref().map(|(path, label)| (path.as_str(), *label));
+        findings.add(path, what, help, also);
+    }
+}
+
+/// The place that explains the mistake at `path`, if there is one.
+fn beside(
+    findings: &Findings,
+    spec: &ProgramSpec,
+    path: &str,
+    key: &str,
+    problem: &Problem,
+) -> Option<(String, &'static str)> {
+    let levels = &spec.tiers.levels;
+    let level = |index: usize, key: &str| format!("tiers.levels[{index}].{key}");
+    match problem {
+        Problem::LowestLevelMissing => {
+            let mut conditions = ["spend", "orders"].iter().map(|it| format!("{path}.{it}"));
+            let condition = conditions.find(|it| findings.has(it))?;
+            Some((condition, "this is a condition"))
+        }
+        Problem::Repeated { value, .. } if path.starts_with("campaigns") => {
+            let index = spec.campaigns.iter().position(|it| it.name == *value)?;
+            Some((format!("campaigns[{index}].name"), "first here"))
+        }
+        Problem::Repeated { value, .. } => {
+            let index = levels.iter().position(|it| match key {
+                "id" => it.id.as_str() == value,
+                _ => it.name == *value,
+            });
+            Some((level(index?, key), "first here"))
+        }
+        Problem::NotAbove { below, .. } => {
+            let index = levels.iter().position(|it| it.id == *below)?;
+            Some((level(index, key), "this is the level below"))
+        }
+        Problem::StageTornApart(stage) => {
+            let index = levels.iter().position(|it| it.stage.as_ref() == Some(stage))?;
+            Some((level(index, "stage"), "the stage begins here"))
+        }
+        Problem::GivesBoth => Some((path.replace(".points", ".bonus"), "this is a gift already")),
+        Problem::EndsBeforeStart(_) => Some((path.replace(".until", ".from"), "it begins here")),
+        Problem::RepeatedPeriod => {
+            let caps = &spec.caps.per_member;
+            let own =
+                (0..caps.len()).find(|it| *path == format!("caps.per_member[{it}].period"))?;
+            let period = caps.get(own)?.period;
+            let index = caps.iter().position(|it| it.period == period)?;
+            Some((format!("caps.per_member[{index}].period"), "first here"))
+        }
+        Problem::Empty
+        | Problem::UnknownTimeZone(_)
+        | Problem::UnknownCurrency(_)
+        | Problem::OwnCurrency(_)
+        | Problem::Zero
+        | Problem::TooLarge(_)
+        | Problem::FinerThanCurrency(_)
+        | Problem::NoLevels
+        | Problem::NoCondition
+        | Problem::GivesNothing => None,
+    }
+}
+
+/// What would be right at `path`, which ends with `key`.
+fn help(path: &str, key: &str, problem: &Problem) -> String {
+    match problem {
+        Problem::Empty => "write what people shall read".to_owned(),
+        Problem::UnknownTimeZone(zone) => suggest::time_zone(zone),
+        Problem::UnknownCurrency(code) => suggest::currency(code),
+        Problem::OwnCurrency(_) => {
+            "take this line out, or change `currency` if the program counts in another one".to_owned()
+        }
+        Problem::Zero if path.starts_with("rates.") => {
+            "write what one unit of it is worth, or take the line out to refuse such orders".to_owned()
+        }
+        Problem::Zero => match key {
+            "version" => "begin with `version = 1` and add 1 with every change".to_owned(),
+            "per_order" | "point_value" | "min_amount" => {
+                format!("write more than 0, or take `{key}` out if there is none")
+            }
+            "spend" | "orders" => {
+                format!("write from how much on the level is met, or take `{key}` out")
+            }
+            _ => "write a number above 0".to_owned(),
+        },
+        Problem::TooLarge(max) => format!("write at most {max}, which is a hundred years"),
+        Problem::FinerThanCurrency(currency) => match currency.exponent() {
+            0 => format!("{currency} has no minor units: write a whole number"),
+            digits => format!("write at most {digits} digits after the point"),
+        },
+        Problem::NoLevels => {
+            "add the level that everybody has:\n[[tiers.levels]]\nid = \"member\"\nname = \"Member\""
+                .to_owned()
+        }
+        Problem::LowestLevelMissing => {
+            "put a level without `spend` and `orders` before it, or take them out of it".to_owned()
+        }
+        Problem::NoCondition => {
+            "write `spend`, `orders` or both: the level is met when one of them is".to_owned()
+        }
+        Problem::Repeated { .. } => format!("write another `{key}`"),
+        Problem::NotAbove { .. } => {
+            "levels stand from the lowest to the highest: raise it, or move the level down".to_owned()
+        }
+        Problem::StageTornApart(stage) => {
+            format!("move the level to the others of stage `{stage}`, or write another `stage`")
+        }
+        Problem::GivesNothing => {
+            "write `bonus = 1` to double base points, or `points = 100` for a fixed number".to_owned()
+        }
+        Problem::GivesBoth => "keep one of them, or make two campaigns".to_owned(),
+        Problem::EndsBeforeStart(_) => "write a later day, or exchange `from` and `until`".to_owned(),
+        Problem::RepeatedPeriod => "keep the one that is meant".to_owned(),
+    }
+}

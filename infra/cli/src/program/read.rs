@@ -1,0 +1,328 @@
+//! A program file becomes a [`ProgramSpec`], with something harmless for everything that is wrong.
+#![expect(clippy::wildcard_enum_match_arm, reason = "kinds of TOML values are not ours to add to")]
+
+use std::collections::BTreeMap;
+
+use compact_str::format_compact;
+use jiff::civil::date;
+use loyalty_domain::{
+    calendar::ExpiryRounding,
+    id::{InvalidId, LevelId},
+    money::Currency,
+    points::Points,
+    program::{
+        Benefits, Campaign, CapPeriod, Caps, Earning, Exclude, LevelSpec, MemberCap, ProgramSpec,
+        Refunds, Review, Shortfall, Spending, TiersSpec, Window,
+    },
+    rate::{Rate, RateError},
+};
+use toml::de::DeValue;
+
+use super::suggest;
+use crate::toml_reader::{Table, Value, Wrong, choice, date as day, flag, text, whole};
+
+/// What the program in `table` says.
+pub(super) fn spec(table: &mut Table<'_>) -> ProgramSpec {
+    ProgramSpec {
+        name: table
+            .required("name", "name = \"Standard\"", text)
+            .unwrap_or_else(|| "unnamed".to_owned()),
+        version: table.required("version", "version = 1", whole(u32::MAX.into())).unwrap_or(1),
+        effective: table
+            .required("effective", "effective = 2026-01-01", day)
+            .unwrap_or(date(2000, 1, 1)),
+        currency: table
+            .required("currency", "currency = \"EUR\"", currency)
+            .or_else(|| "EUR".parse().ok())
+            .unwrap_or_else(any_currency),
+        time_zone: table
+            .required("time_zone", "time_zone = \"Europe/London\"", text)
+            .unwrap_or_else(|| "UTC".to_owned()),
+        point_value: table.optional("point_value", "point_value = 0.01", rate),
+        rates: table.table("rates", None, rates),
+        earning: table.table(
+            "earning",
+            Some("[earning]\npoints_per_unit = 1\nexpiry_months = 12"),
+            earning,
+        ),
+        caps: table.table("caps", None, caps),
+        refunds: table.table("refunds", None, refunds),
+        spending: table.table("spending", None, spending),
+        tiers: table.table(
+            "tiers",
+            Some("[[tiers.levels]]\nid = \"member\"\nname = \"Member\""),
+            tiers,
+        ),
+        campaigns: table.tables("campaigns", None, campaign),
+    }
+}
+
+fn rates(table: &mut Table<'_>) -> BTreeMap<String, Rate> {
+    table
+        // Longer names are keys of another table, whose name is missing.
+        .entries("EUR = 0.86", |code| code.len() <= 6 && !code.contains('_'), rate)
+        .into_iter()
+        .map(|(code, rate)| (code, rate.unwrap_or(Rate::ONE)))
+        .collect()
+}
+
+fn earning(table: &mut Table<'_>) -> Earning {
+    Earning {
+        points_per_unit: table
+            .required("points_per_unit", "points_per_unit = 1", rate)
+            .unwrap_or(Rate::ONE),
+        pending_days: table
+            .optional("pending_days", "pending_days = 14", whole(u32::MAX.into()))
+            .unwrap_or(0),
+        expiry_months: table
+            .required("expiry_months", "expiry_months = 12", whole(u32::MAX.into()))
+            .unwrap_or(12),
+        expiry_rounding: table
+            .optional(
+                "expiry_rounding",
+                "expiry_rounding = \"month_end\"",
+                choice(&[
+                    ExpiryRounding::None,
+                    ExpiryRounding::MonthEnd,
+                    ExpiryRounding::QuarterEnd,
+                    ExpiryRounding::YearEnd,
+                ]),
+            )
+            .unwrap_or_default(),
+        counts_tax: table.optional("counts_tax", "counts_tax = false", flag).unwrap_or(false),
+        counts_shipping: table
+            .optional("counts_shipping", "counts_shipping = false", flag)
+            .unwrap_or(false),
+        exclude: table.table("exclude", None, |table| Exclude {
+            skus: table.list("skus", "skus = [\"POST\", \"FEE\"]", id),
+            categories: table.list("categories", "categories = [\"tobacco\"]", id),
+            gift_cards: table.optional("gift_cards", "gift_cards = true", flag).unwrap_or(false),
+        }),
+    }
+}
+
+fn caps(table: &mut Table<'_>) -> Caps {
+    Caps {
+        per_order: table.optional("per_order", "per_order = 5000", points),
+        per_member: table.tables("per_member", None, |_, table| MemberCap {
+            period: table
+                .required(
+                    "period",
+                    "period = \"month\"",
+                    choice(&[
+                        CapPeriod::Day,
+                        CapPeriod::Month,
+                        CapPeriod::Year,
+                        CapPeriod::Lifetime,
+                    ]),
+                )
+                .unwrap_or(CapPeriod::Lifetime),
+            points: table.required("points", "points = 10000", points).unwrap_or(Points::MAX),
+        }),
+    }
+}
+
+fn refunds(table: &mut Table<'_>) -> Refunds {
+    Refunds {
+        shortfall: table
+            .optional(
+                "shortfall",
+                "shortfall = \"debt\"",
+                choice(&[Shortfall::Debt, Shortfall::Waive]),
+            )
+            .unwrap_or_default(),
+        lowers_level: table.optional("lowers_level", "lowers_level = false", flag).unwrap_or(false),
+    }
+}
+
+fn spending(table: &mut Table<'_>) -> Spending {
+    let example = "reinstate_days = 30";
+    Spending {
+        reinstate_days: table
+            .optional("reinstate_days", example, whole(u32::MAX.into()))
+            .unwrap_or(0),
+    }
+}
+
+fn tiers(table: &mut Table<'_>) -> TiersSpec {
+    let window = choice(&[Window::TwelveMonths, Window::CalendarYear, Window::Lifetime]);
+    let review = choice(&[Review::OneLevel, Review::ToQualifying]);
+    TiersSpec {
+        window: table.optional("window", "window = \"twelve_months\"", window).unwrap_or_default(),
+        review: table.optional("review", "review = \"one_level\"", review).unwrap_or_default(),
+        levels: levels(table),
+    }
+}
+
+fn levels(table: &mut Table<'_>) -> Vec<LevelSpec> {
+    let example = "[[tiers.levels]]\nid = \"member\"\nname = \"Member\"";
+    let mut levels = table.tables("levels", Some(example), level);
+    // A stage that is wrong must not tear apart the one that it may have been meant to be.
+    let mut before: Option<String> = None;
+    for level in &mut levels {
+        if level.stage.as_deref() == Some(WRONG_STAGE) {
+            level.stage.clone_from(&before);
+        }
+        before.clone_from(&level.stage);
+    }
+    levels
+}
+
+/// Stands for a stage that is wrong until the one before it is known.
+const WRONG_STAGE: &str = "\0";
+
+fn level(index: usize, table: &mut Table<'_>) -> LevelSpec {
+    let has_stage = table.has("stage");
+    LevelSpec {
+        id: table.required("id", "id = \"silver\"", id).unwrap_or_else(|| unnamed_level(index)),
+        name: table
+            .required("name", "name = \"Silver\"", text)
+            .unwrap_or_else(|| format!("\0{index}")),
+        stage: table
+            .optional("stage", "stage = \"base\"", text)
+            .or_else(|| has_stage.then(|| WRONG_STAGE.to_owned())),
+        bonus: table.optional("bonus", "bonus = 0.05", rate),
+        spend: table.optional("spend", "spend = 200.00", rate),
+        orders: table.optional("orders", "orders = 3", whole(u32::MAX.into())),
+        benefits: table.table("benefits", None, |table| Benefits {
+            economic: table.list("economic", "economic = [\"free shipping\"]", benefit),
+            service: table.list("service", "service = [\"60 days to return\"]", benefit),
+            social: table.list("social", "social = [\"members' evening\"]", benefit),
+            identity: table.list("identity", "identity = [\"silver badge\"]", benefit),
+        }),
+    }
+}
+
+/// An id that no file can hold twice, since it stands for one that is missing or wrong.
+fn unnamed_level(index: usize) -> LevelId {
+    let name = format_compact!("(level {} without id)", index.saturating_add(1));
+    #[expect(clippy::expect_used, reason = "twenty letters and a number are an id")]
+    LevelId::try_from(name).expect("an id")
+}
+
+fn campaign(index: usize, table: &mut Table<'_>) -> Campaign {
+    // A gift that is wrong is still a gift.
+    let (has_bonus, has_points) = (table.has("bonus"), table.has("points"));
+    Campaign {
+        name: table
+            .required("name", "name = \"Double points\"", text)
+            .unwrap_or_else(|| format!("\0{index}")),
+        from: table.optional("from", "from = 2026-11-01", day),
+        until: table.optional("until", "until = 2026-11-30", day),
+        channels: table.list("channels", "channels = [\"online\"]", id),
+        min_amount: table.optional("min_amount", "min_amount = 50.00", rate),
+        bonus: table
+            .optional("bonus", "bonus = 1", rate)
+            .or_else(|| has_bonus.then_some(Rate::ONE)),
+        points: table
+            .optional("points", "points = 100", points)
+            .or_else(|| has_points.then_some(Points::MAX)),
+    }
+}
+
+/// An exact decimal, read from the digits in the file and never by way of a binary number.
+pub(super) fn rate(value: &Value<'_>) -> Result<Rate, Wrong> {
+    let wanted = "a decimal";
+    let written = match value.inner {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Integer(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => return Err(Wrong::kind(value, wanted)),
+    };
+    let error = match written.parse() {
+        Ok(rate) => return Ok(rate),
+        Err(error) => error,
+    };
+    let what = format!("`{}` {error}", value.key);
+    let example = format!("write it like `{}`", value.example);
+    let help = match error {
+        RateError::Negative => format!("write it without its sign, like `{}`", value.example),
+        RateError::TooFine => {
+            format!("write at most {} digits after the point", Rate::SCALE_MAX)
+        }
+        RateError::TooLarge => {
+            format!("write at most 15 digits in all, like `{}`", value.example)
+        }
+        RateError::NotADecimal => decimal_meant(written, value.key).unwrap_or(example),
+    };
+    Err(Wrong::new(what, help))
+}
+
+/// How a number in another notation is written as a decimal, if it is a plain one.
+fn decimal_meant(written: &str, key: &str) -> Option<String> {
+    let lower = written.trim().to_lowercase();
+    if lower.contains("inf") || lower.contains("nan") {
+        return Some("write digits: there is no infinity and no \"not a number\" here".to_owned());
+    }
+    if let Some(percent) = lower.strip_suffix('%') {
+        let share = crate::toml_reader::percent_as_decimal(percent);
+        return Some(format!("a share is a decimal: write {share}"));
+    }
+    let is_digit = |it: char| it.is_ascii_digit();
+    let is_scientific = lower.split_once('e').is_some_and(|(mantissa, exponent)| {
+        mantissa.contains(is_digit) && exponent.trim_start_matches(['+', '-']).chars().all(is_digit)
+    });
+    if is_scientific {
+        return Some("write all digits and no exponent, such as 1000 instead of 1e3".to_owned());
+    }
+    let pointed = lower.replace(',', ".");
+    if lower.contains(',') && pointed.parse::<Rate>().is_ok() {
+        return Some(format!("a decimal has a point: write `{key} = {pointed}`"));
+    }
+    lower.trim().parse::<Rate>().ok().map(|rate| format!("write `{key} = {rate}`"))
+}
+
+fn points(value: &Value<'_>) -> Result<Points, Wrong> {
+    whole::<u64>(Points::MAX.get())(value)
+        .and_then(|it| Points::try_from(it).map_err(|_| Wrong::kind(value, "a whole number")))
+}
+
+fn currency(value: &Value<'_>) -> Result<Currency, Wrong> {
+    let written = text(value)?;
+    written.parse().map_err(|_| {
+        let what = format!("there is no currency `{written}` to count money in");
+        Wrong::new(what, suggest::currency(&written))
+    })
+}
+
+/// Whatever the currencies may be, one of them.
+fn any_currency() -> Currency {
+    #[expect(clippy::expect_used, reason = "the euro is in ISO 4217")]
+    "EUR".parse().expect("a currency")
+}
+
+fn id<T>(value: &Value<'_>) -> Result<T, Wrong>
+where
+    T: for<'t> TryFrom<&'t str, Error = InvalidId>,
+{
+    let written = match value.inner {
+        DeValue::Integer(number) => {
+            let help = format!("write it in quotes: `\"{number}\"`");
+            return Err(Wrong { help, ..Wrong::kind(value, "a text in quotes") });
+        }
+        _ => text(value)?,
+    };
+    T::try_from(written.as_str()).map_err(|error| {
+        let help = match error {
+            InvalidId::Empty { .. } => format!("write it like `{}`", value.example),
+            InvalidId::TooLong { .. } => "write a shorter one".to_owned(),
+            InvalidId::ControlCharacter { .. } => {
+                "take line breaks, tabs and the like out of it".to_owned()
+            }
+        };
+        Wrong::new(error.to_string(), help)
+    })
+}
+
+fn benefit(value: &Value<'_>) -> Result<String, Wrong> {
+    let benefit = text(value)?;
+    if benefit.trim().is_empty() {
+        let help = format!("take it out, or write it like `{}`", value.example);
+        return Err(Wrong::new("a benefit must not be empty", help));
+    }
+    Ok(benefit)
+}

@@ -1,0 +1,77 @@
+//! That no file, however broken, is more than a report. What reports say is in `tests/data/programs`.
+
+use super::*;
+
+const STANDARD: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../programs/standard.toml"));
+
+/// The number of mistakes in `text`, by its report.
+fn mistakes(text: &str) -> usize {
+    let Err(report) = parse("x.toml", text) else { return 0 };
+    let report = report.to_string();
+    let last = report.lines().last().unwrap();
+    let count = last.strip_prefix("x.toml: ").unwrap().split(' ').next().unwrap();
+    count.parse().unwrap()
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_a_program_or_has_mistakes() {
+    for end in (0..STANDARD.len()).step_by(7) {
+        if let Some(text) = STANDARD.get(..end) {
+            mistakes(text);
+        }
+    }
+}
+
+#[test]
+fn a_file_without_any_one_line_has_few_mistakes() {
+    let lines: Vec<&str> = STANDARD.lines().collect();
+    for without in 0..lines.len() {
+        let mut lines = lines.clone();
+        let line = lines.remove(without);
+        let mistakes = mistakes(&lines.join("\n"));
+        // Without the name of its table a key stands in the table before, and so do its neighbors.
+        let most = if line.starts_with('[') { 9 } else { 1 };
+        assert!(mistakes <= most, "without `{line}` there are {mistakes} mistakes");
+    }
+}
+
+#[test]
+fn a_file_with_an_odd_character_anywhere_is_a_program_or_has_few_mistakes() {
+    for odd in ["\"", "[", "]", "{", "=", ",", "'", "\u{0}", "€", "\n", "\\", "#", "\"\"\""] {
+        for (at, _) in STANDARD.char_indices().step_by(11) {
+            let (before, after) = STANDARD.split_at(at);
+            let mistakes = mistakes(&format!("{before}{odd}{after}"));
+            // A table's name behind `#` is as good as taken out.
+            let most = if odd == "#" && after.starts_with('[') { 9 } else { 4 };
+            assert!(
+                mistakes <= most,
+                "{mistakes} mistakes by {odd:?} after: {}",
+                before.get(at.saturating_sub(40)..).unwrap_or(before)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bonus_is_read_exactly_however_it_is_written() {
+    let rate = |written: &str| {
+        let text = STANDARD.replacen("\nbonus = 0.05", &format!("\nbonus = {written}"), 1);
+        parse("x.toml", &text).unwrap().levels()[1].bonus.unwrap().to_string()
+    };
+
+    assert_eq!(rate("0.05"), "0.05");
+    assert_eq!(rate("\"0.05\""), "0.05");
+    assert_eq!(rate("+0.050"), "0.05");
+    assert_eq!(rate("1"), "1");
+    assert_eq!(rate("1_000.000000001"), "1000.000000001");
+    // Not a tenth as any binary number is.
+    assert_eq!(rate("0.1"), "0.1");
+}
+
+#[test]
+fn a_report_with_very_many_mistakes_ends() {
+    let text = format!("{STANDARD}\n[rates.more]\n{}", "x = y\n".repeat(100_000));
+
+    assert!(mistakes(&text) > 10);
+}

@@ -1,0 +1,335 @@
+//! The report of a simulation, for a shopkeeper to read.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use jiff::civil::Date;
+use loyalty_domain::{money::Currency, program::Program, rate::Rate};
+
+use super::{
+    EventsReport, Source,
+    run::{Member, Run, Sums},
+};
+use crate::import::ImportReport;
+
+/// How many of many are shown; the rest is counted.
+const SHOWN_MAX: usize = 5;
+
+/// Writes what was read, what came of it and, with two programs, how they differ.
+pub(super) fn write(
+    out: &mut dyn Write,
+    source: &Source,
+    runs: &[Run],
+    results: &[Vec<Member>],
+    as_of: Date,
+) -> io::Result<()> {
+    match source {
+        Source::Orders(report) => write_import(out, report)?,
+        Source::Events(report) => write_events(out, report)?,
+    }
+    if let Some(run) = runs.first() {
+        write_tally(out, run, as_of)?;
+    }
+    let sums: Vec<Sums> =
+        runs.iter().zip(results).map(|(run, members)| Sums::of(&run.program, members)).collect();
+    for (run, sums) in runs.iter().zip(&sums) {
+        write_levels(out, &run.program, sums, as_of)?;
+        write_points(out, &run.program, sums)?;
+    }
+    if let ([first, second], [before, after], [from, to]) = (runs, results, sums.as_slice()) {
+        write_comparison(out, (&first.program, before, from), (&second.program, after, to))?;
+    }
+    Ok(())
+}
+
+fn write_import(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
+    writeln!(out, "Import of {} rows", count(report.rows))?;
+    let mut table = plain_table();
+    let mut row = |number: u64, what: String| {
+        table.add_row([count(number), what]);
+    };
+    row(size(report.orders), format!("orders of {} members", count(size(report.members))));
+    row(
+        size(report.returns),
+        format!(
+            "returns with a customer ({} of them of the {} customers without any order, who get \
+             no account)",
+            count(size(report.returns_without_order)),
+            count(size(report.customers_without_order)),
+        ),
+    );
+    row(size(report.guest_orders), "guest orders".to_owned());
+    row(size(report.guest_returns), "guest returns".to_owned());
+    row(size(report.rejected.len()), plural(report.rejected.len(), "rejected row"));
+    row(
+        size(report.unmatched_lines),
+        format!("unmatched return lines ({} units)", count(report.unmatched_units)),
+    );
+    if report.empty_documents > 0 {
+        row(size(report.empty_documents), "documents without any usable row".to_owned());
+    }
+    print(out, &mut table, 1)?;
+    write_some(out, &report.rejected)?;
+    writeln!(out)
+}
+
+fn write_events(out: &mut dyn Write, report: &EventsReport) -> io::Result<()> {
+    writeln!(out, "Import of {} events", count(report.lines))?;
+    if !report.rejected.is_empty() {
+        writeln!(
+            out,
+            "  {} {}",
+            count(size(report.rejected.len())),
+            plural(report.rejected.len(), "rejected line")
+        )?;
+        write_some(out, &report.rejected)?;
+    }
+    writeln!(out)
+}
+
+fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io::Result<()> {
+    for (line, reason) in rejected.iter().take(SHOWN_MAX) {
+        match line {
+            0 => writeln!(out, "    {reason}")?,
+            line => writeln!(out, "    line {line}: {reason}")?,
+        }
+    }
+    write_rest(out, rejected.len())
+}
+
+fn write_rest(out: &mut dyn Write, length: usize) -> io::Result<()> {
+    match length.checked_sub(SHOWN_MAX) {
+        Some(rest) if rest > 0 => writeln!(out, "    … and {} more", count(size(rest))),
+        _ => Ok(()),
+    }
+}
+
+fn write_tally(out: &mut dyn Write, run: &Run, as_of: Date) -> io::Result<()> {
+    let tally = &run.tally;
+    let mut lines = Vec::new();
+    if tally.left_out > 0 {
+        lines.push(format!("{} at or after {as_of}, left out", count(tally.left_out)));
+    }
+    if tally.repeated > 0 {
+        lines.push(format!("{} repeated, which changes nothing", count(tally.repeated)));
+    }
+    if tally.waiting > 0 {
+        lines.push(format!("{} came before their order, and waited for it", count(tally.waiting)));
+    }
+    if !lines.is_empty() {
+        writeln!(out, "Events: {}\n", lines.join("; "))?;
+    }
+    let lists = [("refused", &tally.refused), ("with an id that other content has", &tally.reused)];
+    for (what, list) in lists {
+        if !list.is_empty() {
+            writeln!(out, "{} events {what}:", count(size(list.len())))?;
+            for it in list.iter().take(SHOWN_MAX) {
+                writeln!(out, "    {it}")?;
+            }
+            write_rest(out, list.len())?;
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_levels(
+    out: &mut dyn Write,
+    program: &Program,
+    sums: &Sums,
+    as_of: Date,
+) -> io::Result<()> {
+    writeln!(out, "{} (version {}) as of {as_of}", program.spec().name, program.spec().version)?;
+    let all: u64 = sums.members_by_rank.iter().sum();
+    let mut table = plain_table();
+    table.add_row(["members", "share", "level"]);
+    for (level, members) in program.levels().iter().zip(&sums.members_by_rank).rev() {
+        let share = share((*members).into(), all.into()).unwrap_or_else(|| "-".to_owned());
+        table.add_row([count(*members), share, level.name.clone()]);
+    }
+    table.add_row([count(all), String::new(), "all members".to_owned()]);
+    print(out, &mut table, 2)?;
+    writeln!(out)
+}
+
+fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Result<()> {
+    let mut table = plain_table();
+    let rows = [
+        (sums.earned, "points earned"),
+        (sums.clawed_back, "taken back by refunds"),
+        (sums.expired, "expired"),
+        (sums.outstanding, "outstanding"),
+        (sums.debt, "owed by members"),
+    ];
+    for (number, what) in rows {
+        table.add_row([thousands(number), what.to_owned()]);
+    }
+    print(out, &mut table, 1)?;
+    let currency = program.spec().currency;
+    let revenue = money(sums.revenue_minor, currency);
+    match program.spec().point_value {
+        Some(value) => {
+            let given = given_minor(sums, value, currency);
+            let share = share(given, sums.revenue_minor).unwrap_or_else(|| "-".to_owned());
+            writeln!(
+                out,
+                "  Given: {} of {revenue} eligible revenue, {share}, at {value} {currency} a point\n",
+                money(given, currency),
+            )
+        }
+        None => writeln!(
+            out,
+            "  Eligible revenue: {revenue}; with a `point_value` in the program, the share of it \
+             that is given would stand here\n"
+        ),
+    }
+}
+
+/// What the points that were given and not lost are worth, in minor units, rounded down.
+fn given_minor(sums: &Sums, value: Rate, currency: Currency) -> u128 {
+    let points = sums.earned.saturating_sub(sums.clawed_back).saturating_sub(sums.expired);
+    let unit = 10_u128.saturating_pow(currency.exponent().into());
+    let scale = 10_u128.saturating_pow(value.scale().into());
+    let product = points.saturating_mul(value.mantissa().into()).saturating_mul(unit);
+    product.checked_div(scale).unwrap_or(0)
+}
+
+fn write_comparison(
+    out: &mut dyn Write,
+    (first, before, from): (&Program, &Vec<Member>, &Sums),
+    (second, after, to): (&Program, &Vec<Member>, &Sums),
+) -> io::Result<()> {
+    let name =
+        |program: &Program| format!("{} (version {})", program.spec().name, program.spec().version);
+    writeln!(out, "From {} to {}", name(first), name(second))?;
+    // By name, since the second program may have more or fewer levels.
+    let mut moves: Vec<(usize, usize, u64)> = Vec::new();
+    let (mut more, mut fewer) = (0_u64, 0_u64);
+    for (old, new) in before.iter().zip(after) {
+        let points = old.balance.available.cmp(&new.balance.available);
+        more += u64::from(points.is_lt());
+        fewer += u64::from(points.is_gt());
+        match moves.iter_mut().find(|(from, to, _)| (*from, *to) == (old.rank, new.rank)) {
+            Some((_, _, members)) => *members += 1,
+            None => moves.push((old.rank, new.rank, 1)),
+        }
+    }
+    moves.sort_unstable();
+    let level = |program: &Program, rank: usize| {
+        program.levels().get(rank).map_or_else(String::new, |it| it.name.clone())
+    };
+    let mut table = plain_table();
+    table.add_row(["members", "", "from", "to"]);
+    let (mut risen, mut fallen) = (0_u64, 0_u64);
+    for (old, new, members) in moves {
+        let (old_name, new_name) = (level(first, old), level(second, new));
+        let direction = match old.cmp(&new) {
+            std::cmp::Ordering::Less => {
+                risen += members;
+                "rise"
+            }
+            std::cmp::Ordering::Greater => {
+                fallen += members;
+                "fall"
+            }
+            std::cmp::Ordering::Equal if old_name == new_name => continue,
+            std::cmp::Ordering::Equal => "stay",
+        };
+        table.add_row([count(members), direction.to_owned(), old_name, new_name]);
+    }
+    print(out, &mut table, 1)?;
+    writeln!(
+        out,
+        "  {} members rise and {} fall, counted by levels from the lowest.",
+        count(risen),
+        count(fallen)
+    )?;
+    writeln!(
+        out,
+        "  {} members have more available points and {} have fewer.",
+        count(more),
+        count(fewer)
+    )?;
+    let (old, new) =
+        (from.earned.saturating_sub(from.clawed_back), to.earned.saturating_sub(to.clawed_back));
+    let difference = if new >= old {
+        format!("{} more", thousands(new.saturating_sub(old)))
+    } else {
+        format!("{} fewer", thousands(old.saturating_sub(new)))
+    };
+    writeln!(out, "  {difference} points are given, after refunds.")?;
+    if let (Some(first_value), Some(second_value)) =
+        (first.spec().point_value, second.spec().point_value)
+        && first.spec().currency == second.spec().currency
+    {
+        let currency = first.spec().currency;
+        let (old, new) =
+            (given_minor(from, first_value, currency), given_minor(to, second_value, currency));
+        let (difference, word) = if new >= old {
+            (new.saturating_sub(old), "more")
+        } else {
+            (old.saturating_sub(new), "less")
+        };
+        writeln!(out, "  It costs {} {word}.", money(difference, currency))?;
+    }
+    writeln!(out)
+}
+
+/// A table without lines, whose first columns are numbers.
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table
+}
+
+fn print(out: &mut dyn Write, table: &mut Table, numbers: usize) -> io::Result<()> {
+    table.column_iter_mut().take(numbers).for_each(|column| {
+        column.set_cell_alignment(CellAlignment::Right);
+    });
+    for line in table.lines() {
+        writeln!(out, " {}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// `part / whole` in percent with two digits, rounded down.
+fn share(part: u128, whole: u128) -> Option<String> {
+    let hundredths = part.checked_mul(10_000)?.checked_div(whole)?;
+    Some(format!("{}.{:02} %", hundredths.checked_div(100)?, hundredths.checked_rem(100)?))
+}
+
+fn money(minor: u128, currency: Currency) -> String {
+    let exponent = currency.exponent();
+    let unit = 10_u128.saturating_pow(exponent.into());
+    let whole = thousands(minor.checked_div(unit).unwrap_or(0));
+    if exponent == 0 {
+        return format!("{whole} {currency}");
+    }
+    let rest = minor.checked_rem(unit).unwrap_or(0);
+    format!("{whole}.{rest:0width$} {currency}", width = usize::from(exponent))
+}
+
+fn count(number: u64) -> String {
+    thousands(number.into())
+}
+
+fn size(number: usize) -> u64 {
+    number.try_into().unwrap_or(u64::MAX)
+}
+
+fn plural(number: usize, what: &str) -> String {
+    if number == 1 { what.to_owned() } else { format!("{what}s") }
+}
+
+/// A number with commas between its thousands.
+fn thousands(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len().saturating_mul(2));
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && digits.len().saturating_sub(index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

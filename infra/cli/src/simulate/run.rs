@@ -1,0 +1,206 @@
+//! One program's run: events go through the ledger in memory, and accounts come out.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use jiff::{Timestamp, civil::Date};
+use loyalty_domain::{
+    account::{Account, Balance, Measure},
+    calendar::Month,
+    command::{Command, Request},
+    due,
+    id::MemberId,
+    points::{OutOfRange, Points},
+    program::Program,
+};
+use loyalty_ledger::{
+    Answer, Answered, Attempts, Entry, LedgerError, execute, memory::MemoryLedger,
+};
+
+/// A program, its ledger, and what became of the events.
+pub(crate) struct Run {
+    pub(crate) program: Program,
+    ledger: MemoryLedger,
+    pub(crate) tally: Tally,
+    /// Events from this instant on are left out.
+    until: Option<Timestamp>,
+    latest: Option<Timestamp>,
+}
+
+/// What became of events, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Orders that took effect.
+    pub(crate) orders: u64,
+    /// Refunds, cancellations and changes that took effect.
+    pub(crate) corrections: u64,
+    /// Refunds and the like whose order never came.
+    pub(crate) waiting: u64,
+    /// Events that were answered before.
+    pub(crate) repeated: u64,
+    /// Events under an id that another one had.
+    pub(crate) reused: Vec<String>,
+    /// Events that were refused, each with its reason.
+    pub(crate) refused: Vec<String>,
+    /// Events at or after the day to which accounts are brought.
+    pub(crate) left_out: u64,
+}
+
+/// A member as of a day.
+pub(crate) struct Member {
+    pub(crate) id: MemberId,
+    pub(crate) account: Account,
+    pub(crate) rank: usize,
+    pub(crate) balance: Balance,
+    pub(crate) qualifying: Measure,
+}
+
+impl Run {
+    /// A run that leaves out what happens on `as_of` or later.
+    pub(crate) fn new(program: Program, as_of: Option<Date>) -> Result<Self, OutOfRange> {
+        let until = as_of.map(|day| program.calendar().midnight(day)).transpose()?;
+        let (ledger, tally) = (MemoryLedger::default(), Tally::default());
+        Ok(Self { program, ledger, tally, until, latest: None })
+    }
+
+    /// The day after the last event that was taken.
+    pub(crate) fn day_after(&self) -> Option<Date> {
+        self.program.calendar().day_of(self.latest?).tomorrow().ok()
+    }
+
+    /// Lets one event take effect.
+    pub(crate) fn take(&mut self, request: &Request) -> Result<(), LedgerError> {
+        if self.until.is_some_and(|until| request.at >= until) {
+            self.tally.left_out += 1;
+            return Ok(());
+        }
+        self.latest = self.latest.max(Some(request.at));
+        let answered =
+            pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
+        match answered {
+            Answered::Now(entry) => self.count(request, &entry),
+            Answered::Before(_) => self.tally.repeated += 1,
+            Answered::Reused(entry) => self.tally.reused.push(entry.id.to_string()),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, request: &Request, entry: &Entry) {
+        match (&entry.answer, &request.command) {
+            (Answer::Refused(rejection), _) => {
+                self.tally.refused.push(format!("{}: {rejection}", entry.id));
+            }
+            (Answer::Waiting(_), _) => self.tally.waiting += 1,
+            (Answer::Accepted(_), Command::PayOrder(_)) => self.tally.orders += 1,
+            (Answer::Accepted(_), _) => self.tally.corrections += 1,
+        }
+    }
+
+    /// Every member, brought to the first instant of `as_of`, sorted by id as text.
+    pub(crate) fn members(&self, as_of: Date) -> Result<Vec<Member>, OutOfRange> {
+        let at = self.program.calendar().midnight(as_of)?;
+        let window = self.program.spec().tiers.window;
+        self.ledger
+            .accounts()
+            .into_iter()
+            .map(|(id, account)| {
+                let (account, _) = due::bring_to(&self.program, account, at)?;
+                Ok(Member {
+                    id,
+                    rank: due::rank(&self.program, &account),
+                    balance: account.balance()?,
+                    qualifying: account.progress.measured(window, Month::of(as_of))?,
+                    account,
+                })
+            })
+            .collect()
+    }
+
+    /// Every entry, in the order in which they were added.
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.ledger.entries()
+    }
+}
+
+/// The columns of [`write_members`].
+const COLUMNS: &str = "member_id,tier,available,pending,debt,earned,clawed_back,expired,\
+                       tier_valid_through,qualifying_spend_minor,qualifying_orders\r\n";
+
+/// Writes members as CSV by RFC 4180.
+pub(crate) fn write_members(
+    out: &mut dyn Write,
+    program: &Program,
+    members: &[Member],
+) -> io::Result<()> {
+    out.write_all(COLUMNS.as_bytes())?;
+    for member in members {
+        let level = program.levels().get(member.rank).map_or("", |it| it.id.as_str());
+        let totals = member.account.totals;
+        write!(out, "{},{},", Field(member.id.as_str()), Field(level))?;
+        let points = [
+            member.balance.available,
+            member.balance.pending,
+            member.balance.debt,
+            totals.earned,
+            totals.clawed_back,
+            totals.expired,
+        ];
+        for it in points {
+            write!(out, "{it},")?;
+        }
+        if let Some(day) = member.account.tier.valid_through {
+            write!(out, "{day}")?;
+        }
+        write!(out, ",{},{}\r\n", member.qualifying.spend.minor(), member.qualifying.orders)?;
+    }
+    Ok(())
+}
+
+/// A field of a CSV file, in quotes where it needs them.
+struct Field<'a>(&'a str);
+
+impl std::fmt::Display for Field<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.contains(['"', ',', '\r', '\n']) {
+            write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+        } else {
+            f.write_str(self.0)
+        }
+    }
+}
+
+/// Sums over all members.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) members_by_rank: Vec<u64>,
+    pub(crate) earned: u128,
+    pub(crate) clawed_back: u128,
+    pub(crate) expired: u128,
+    pub(crate) outstanding: u128,
+    pub(crate) debt: u128,
+    /// What orders came to, less refunds, in minor units of the program's currency.
+    pub(crate) revenue_minor: u128,
+}
+
+impl Sums {
+    pub(crate) fn of(program: &Program, members: &[Member]) -> Self {
+        let mut sums = Self { members_by_rank: vec![0; program.levels().len()], ..Self::default() };
+        let add = |sum: &mut u128, points: Points| *sum = sum.saturating_add(points.get().into());
+        for member in members {
+            if let Some(count) = sums.members_by_rank.get_mut(member.rank) {
+                *count += 1;
+            }
+            add(&mut sums.earned, member.account.totals.earned);
+            add(&mut sums.clawed_back, member.account.totals.clawed_back);
+            add(&mut sums.expired, member.account.totals.expired);
+            add(&mut sums.outstanding, member.balance.available);
+            add(&mut sums.outstanding, member.balance.pending);
+            add(&mut sums.debt, member.balance.debt);
+            let revenue = member.account.progress.lifetime.spend.minor();
+            sums.revenue_minor = sums.revenue_minor.saturating_add(revenue);
+        }
+        sums
+    }
+}

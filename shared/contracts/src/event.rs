@@ -1,0 +1,490 @@
+//! From the bytes of a message to an event, and to what it asks of the domain.
+//!
+//! A message is read twice: first only for what kind of event it is, without storing anything, and
+//! then into that event's own shape. A third reading happens only if the second failed, to say where.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use loyalty_domain::command::Request;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::error::Category;
+use serde_path_to_error::{Segment, Track};
+
+use crate::{
+    error::EventError,
+    json::{self, Object},
+    order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+};
+
+/// How large a message may be: 1 MiB, the largest that a queue or bus delivers.
+pub const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// The names of the events, in the order of [`Event`].
+pub(crate) const NAMES: [&str; 4] =
+    ["order.paid", "order.changed", "order.cancelled", "order.refunded"];
+
+/// The request that the message `body`, received at `received_at`, makes.
+///
+/// # Errors
+///
+/// An [`EventError`], which says nothing that stands in the message. Retrying cannot help.
+///
+/// # Examples
+///
+/// ```
+/// let body = br#"{
+///     "type": "order.cancelled",
+///     "order_id": "1001",
+///     "cancelled_at": "2026-06-30T15:30:00+02:00"
+/// }"#;
+/// let request = loyalty_contracts::parse(body, "2026-06-30T13:30:01Z".parse()?)?;
+/// assert_eq!(request.id.to_string(), "O#1001#X");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Request, EventError> {
+    Event::read(body)?.into_request(received_at)
+}
+
+/// What a shop says about an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It was paid.
+    Paid(OrderPaid),
+    /// It was edited.
+    Changed(OrderChanged),
+    /// All that was left of it was cancelled.
+    Cancelled(OrderCancelled),
+    /// A part of it was refunded.
+    Refunded(OrderRefunded),
+}
+
+impl Event {
+    /// The event in the message `body`: in the envelope of `EventBridge`, or bare with a `type`.
+    ///
+    /// # Errors
+    ///
+    /// An [`EventError`] up to [`EventError::Malformed`]. Retrying cannot help.
+    pub fn read(body: &[u8]) -> Result<Self, EventError> {
+        if body.len() > BODY_BYTES_MAX {
+            return Err(EventError::TooLarge);
+        }
+        let text = std::str::from_utf8(body)
+            .map_err(|error| EventError::NotUtf8 { valid_up_to: error.valid_up_to() })?;
+        let (kind, form) = Head::read(text)?.kind_and_form()?;
+        let message = Message { text, kind, form };
+        match kind {
+            Kind::Paid => message.read().map(Self::Paid),
+            Kind::Changed => message.read().map(Self::Changed),
+            Kind::Cancelled => message.read().map(Self::Cancelled),
+            Kind::Refunded => message.read().map(Self::Refunded),
+        }
+    }
+
+    /// The request that the event makes if it is received at `received_at`.
+    ///
+    /// # Errors
+    ///
+    /// An [`EventError`] from [`EventError::TooOld`] on. Retrying cannot help.
+    pub fn into_request(self, received_at: Timestamp) -> Result<Request, EventError> {
+        match self {
+            Self::Paid(event) => event.into_request(received_at),
+            Self::Changed(event) => event.into_request(received_at),
+            Self::Cancelled(event) => event.into_request(received_at),
+            Self::Refunded(event) => event.into_request(received_at),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Paid,
+    Changed,
+    Cancelled,
+    Refunded,
+}
+
+impl Kind {
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Paid, Self::Changed, Self::Cancelled, Self::Refunded];
+        NAMES.into_iter().zip(all).find(|(it, _)| *it == name).map(|(_, kind)| kind)
+    }
+}
+
+/// How an event lies in its message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Under `detail`, beside its `detail-type`.
+    Enveloped,
+    /// It is the message, with a `type`.
+    Bare,
+}
+
+/// A message of which is known what it should be.
+struct Message<'a> {
+    text: &'a str,
+    kind: Kind,
+    form: Form,
+}
+
+/// The envelope, as far as it is read.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+struct Envelope<T> {
+    #[serde(deserialize_with = "json::object")]
+    detail: T,
+}
+
+impl Message<'_> {
+    fn read<T: DeserializeOwned>(&self) -> Result<T, EventError> {
+        self.read_by(&mut serde_json::Deserializer::from_str(self.text))
+            .or_else(|_| self.read_with_path())
+    }
+
+    fn read_by<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+        &self,
+        json: D,
+    ) -> Result<T, D::Error> {
+        match self.form {
+            Form::Enveloped => Object::<Envelope<T>>::new().deserialize(json).map(|it| it.detail),
+            Form::Bare => Object::new().deserialize(json),
+        }
+    }
+
+    /// Reads once more, which takes longer but knows where it fails.
+    fn read_with_path<T: DeserializeOwned>(&self) -> Result<T, EventError> {
+        let mut json = serde_json::Deserializer::from_str(self.text);
+        let mut track = Track::new();
+        self.read_by(serde_path_to_error::Deserializer::new(&mut json, &mut track))
+            .map_err(|error: serde_json::Error| self.explain(&error, track.path().iter().collect()))
+    }
+
+    fn explain(&self, error: &serde_json::Error, segments: Vec<&Segment>) -> EventError {
+        let (line, column) = (error.line(), error.column());
+        if error.classify() != Category::Data {
+            return EventError::NotJson { line, column };
+        }
+        let mut path = Path::default();
+        for segment in segments {
+            path.push(segment);
+        }
+        // These two texts begin with the name of one of our fields; others may quote the message.
+        let text = error.to_string();
+        let named = |prefix| {
+            let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
+            field(name).map(|it| it.name)
+        };
+        if let Some(name) = named("missing field `") {
+            path.push_name(name);
+            EventError::MissingField { path: path.text }
+        } else if let Some(name) = named("duplicate field `") {
+            path.push_name(name);
+            EventError::RepeatedField { path: path.text }
+        } else {
+            let expected = path.expected(self.kind);
+            let path = if path.text.is_empty() { "detail".to_owned() } else { path.text };
+            EventError::Malformed { path, expected, line, column }
+        }
+    }
+}
+
+/// The place of a field within an event, whether or not in an envelope.
+#[derive(Default)]
+struct Path {
+    text: String,
+    last: Option<&'static Field>,
+    is_element: bool,
+}
+
+impl Path {
+    fn push(&mut self, segment: &Segment) {
+        match segment {
+            Segment::Seq { index } => {
+                self.text.push('[');
+                self.text.push_str(&index.to_string());
+                self.text.push(']');
+                self.is_element = true;
+            }
+            Segment::Map { key } => match field(key) {
+                Some(field) if field.name == "detail" => (),
+                Some(field) => {
+                    self.push_name(field.name);
+                    self.last = Some(field);
+                    self.is_element = false;
+                }
+                // A key that is not ours may be personal.
+                None => self.push_name("?"),
+            },
+            Segment::Enum { .. } | Segment::Unknown => (),
+        }
+    }
+
+    fn push_name(&mut self, name: &str) {
+        if !self.text.is_empty() {
+            self.text.push('.');
+        }
+        self.text.push_str(name);
+    }
+
+    fn expected(&self, kind: Kind) -> &'static str {
+        match self.last {
+            Some(field) if field.name == "quantity" && kind == Kind::Refunded => {
+                "a whole number from 0 to 4294967295"
+            }
+            Some(field) if !self.is_element => field.expected,
+            Some(_) | None => "an object",
+        }
+    }
+}
+
+/// A field as it is named to others.
+struct Field {
+    name: &'static str,
+    expected: &'static str,
+}
+
+/// The field of this name, if any event has one.
+fn field(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|it| it.name == name)
+}
+
+const TEXT: &str = "text";
+const AMOUNT: &str = "a whole number of minor units from 0 to 9223372036854775807, without point, exponent or quotes";
+const INSTANT: &str =
+    "a date and time of RFC 3339 with its offset, such as \"2026-01-31T12:00:00+01:00\"";
+
+const FIELDS: [Field; 26] = [
+    Field { name: "amount_minor", expected: AMOUNT },
+    Field { name: "cancelled_at", expected: INSTANT },
+    Field { name: "category", expected: TEXT },
+    Field { name: "change_id", expected: TEXT },
+    Field { name: "changed_at", expected: INSTANT },
+    Field { name: "channel", expected: TEXT },
+    Field { name: "code", expected: TEXT },
+    Field { name: "currency", expected: TEXT },
+    Field { name: "detail", expected: "an object" },
+    Field { name: "discounts", expected: "a list" },
+    Field { name: "gift_card", expected: "true or false" },
+    Field { name: "id", expected: TEXT },
+    Field { name: "lines", expected: "a list" },
+    Field { name: "member_id", expected: TEXT },
+    Field { name: "order_id", expected: TEXT },
+    Field { name: "paid_at", expected: INSTANT },
+    Field { name: "paid_with_points_minor", expected: AMOUNT },
+    Field { name: "quantity", expected: "a whole number from 1 to 4294967295" },
+    Field { name: "referral_code", expected: TEXT },
+    Field { name: "refund_id", expected: TEXT },
+    Field { name: "refunded_at", expected: INSTANT },
+    Field { name: "shipping_minor", expected: AMOUNT },
+    Field { name: "sku", expected: TEXT },
+    Field { name: "tax_minor", expected: AMOUNT },
+    Field {
+        name: "unit_price_minor",
+        expected: "a decimal of minor units as text, such as \"165.5\"",
+    },
+    Field { name: "version", expected: "the whole number 1" },
+];
+
+/// What is read of a message before it is known what it is.
+#[derive(Default)]
+struct Head {
+    detail_type: Seen<Scalar>,
+    kind: Seen<Scalar>,
+    version: Seen<Scalar>,
+    detail: Seen<DetailHead>,
+}
+
+/// What is read of an event in an envelope before it is known what it is.
+#[derive(Default)]
+struct DetailHead {
+    version: Seen<Scalar>,
+}
+
+/// The first value of a field, and whether there was another.
+struct Seen<T> {
+    first: Option<T>,
+    is_repeated: bool,
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self { first: None, is_repeated: false }
+    }
+}
+
+impl<T> Seen<T> {
+    fn see(&mut self, value: T) {
+        if self.first.is_some() {
+            self.is_repeated = true;
+        } else {
+            self.first = Some(value);
+        }
+    }
+}
+
+/// A value, as far as it can say what an event is.
+enum Scalar {
+    Null,
+    Name(Option<Kind>),
+    Integer(u64),
+    Other,
+}
+
+impl Head {
+    fn read(text: &str) -> Result<Self, EventError> {
+        let not_json = |error: &serde_json::Error| EventError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        match json.deserialize_map(HeadVisitor).and_then(|head| json.end().map(|()| head)) {
+            Ok(head) => Ok(head),
+            // It is no object, but whether it is JSON is not known until its end.
+            Err(error) if error.classify() == Category::Data => {
+                match serde_json::from_str::<IgnoredAny>(text) {
+                    Ok(_) => Err(EventError::NotAnEvent),
+                    Err(error) => Err(not_json(&error)),
+                }
+            }
+            Err(error) => Err(not_json(&error)),
+        }
+    }
+
+    fn kind_and_form(self) -> Result<(Kind, Form), EventError> {
+        let (name, form) = match (self.detail_type.first, self.kind.first) {
+            (Some(Scalar::Name(name)), _) => (name, Form::Enveloped),
+            (None, Some(Scalar::Name(name))) => (name, Form::Bare),
+            _ => return Err(EventError::NotAnEvent),
+        };
+        let kind = name.ok_or(EventError::UnknownEvent)?;
+        let detail = self.detail.first.unwrap_or_default();
+        let (version, repeated) = match form {
+            Form::Enveloped => (
+                detail.version,
+                [
+                    ("detail-type", self.detail_type.is_repeated),
+                    ("detail", self.detail.is_repeated),
+                ],
+            ),
+            Form::Bare => (self.version, [("type", self.kind.is_repeated), ("", false)]),
+        };
+        match version.first {
+            None | Some(Scalar::Null | Scalar::Integer(1)) => (),
+            Some(Scalar::Name(_) | Scalar::Integer(_) | Scalar::Other) => {
+                return Err(EventError::UnknownVersion);
+            }
+        }
+        for (name, is_repeated) in repeated.into_iter().chain([("version", version.is_repeated)]) {
+            if is_repeated {
+                return Err(EventError::RepeatedField { path: name.to_owned() });
+            }
+        }
+        Ok((kind, form))
+    }
+}
+
+/// The keys that say what an event is.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "kebab-case")]
+enum Key {
+    DetailType,
+    Type,
+    Version,
+    Detail,
+    #[serde(other)]
+    Other,
+}
+
+struct HeadVisitor;
+
+impl<'de> Visitor<'de> for HeadVisitor {
+    type Value = Head;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+        let mut head = Head::default();
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::DetailType => head.detail_type.see(map.next_value()?),
+                Key::Type => head.kind.see(map.next_value()?),
+                Key::Version => head.version.see(map.next_value()?),
+                Key::Detail => head.detail.see(map.next_value()?),
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(head)
+    }
+}
+
+impl<'de> Deserialize<'de> for DetailHead {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyVisitor).map(|(_, detail)| detail)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyVisitor).map(|(scalar, _)| scalar)
+    }
+}
+
+/// Takes every value, so that what is wrong with it is said by whoever reads it next.
+struct AnyVisitor;
+
+impl<'de> Visitor<'de> for AnyVisitor {
+    type Value = (Scalar, DetailHead);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok((Scalar::Name(Kind::named(text)), DetailHead::default()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok((Scalar::Integer(number), DetailHead::default()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok((Scalar::Null, DetailHead::default()))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok((Scalar::Other, DetailHead::default()))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok((Scalar::Other, DetailHead::default()))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok((Scalar::Other, DetailHead::default()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok((Scalar::Other, DetailHead::default()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut detail = DetailHead::default();
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Version => detail.version.see(map.next_value()?),
+                Key::DetailType | Key::Type | Key::Detail | Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok((Scalar::Other, detail))
+    }
+}

@@ -1,0 +1,168 @@
+//! The shapes of events as JSON Schemas, for those who send them.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use serde_json::{Map, Value, json};
+
+use crate::order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded};
+
+/// A schema as it is checked in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The name of its file in `shared/contracts/schemas`.
+    pub file_name: &'static str,
+    /// What stands in the file.
+    pub text: String,
+}
+
+/// The schemas of all events.
+///
+/// Each is one of whole messages, in either form: it first looks for `detail-type`, as the reader
+/// does, so that a validator's complaints are about the form that was meant.
+///
+/// # Errors
+///
+/// Never, short of a shape that is no JSON. Retrying cannot help.
+pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
+    Ok(vec![
+        document::<OrderPaid>("order.paid", "order.paid.v1.json")?,
+        document::<OrderChanged>("order.changed", "order.changed.v1.json")?,
+        document::<OrderCancelled>("order.cancelled", "order.cancelled.v1.json")?,
+        document::<OrderRefunded>("order.refunded", "order.refunded.v1.json")?,
+    ])
+}
+
+fn document<T: JsonSchema>(
+    name: &str,
+    file_name: &'static str,
+) -> Result<Document, serde_json::Error> {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let detail = generator.subschema_for::<T>();
+    let mut definitions = generator.take_definitions(true);
+    let version = json!({
+        "description": "The version of this shape.",
+        "enum": [1, null],
+        "default": 1
+    });
+    if let Some(properties) = definitions
+        .get_mut(T::schema_name().as_ref())
+        .and_then(|it| it.get_mut("properties"))
+        .and_then(Value::as_object_mut)
+    {
+        properties.insert("version".to_owned(), version);
+    }
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("{name}, version 1"),
+        "description": "A message: an event in the envelope of EventBridge, or bare with its `type`.",
+        "type": "object",
+        "if": { "required": ["detail-type"] },
+        "then": {
+            "required": ["detail-type", "detail"],
+            "properties": { "detail-type": { "const": name }, "detail": detail }
+        },
+        "else": {
+            "allOf": [detail],
+            "required": ["type"],
+            "properties": { "type": { "const": name } }
+        },
+        "$defs": definitions
+    });
+    let mut text = serde_json::to_string_pretty(&sorted(schema))?;
+    text.push('\n');
+    Ok(Document { file_name, text })
+}
+
+/// The same value with keys in order, whatever features the library was built with, and texts on one
+/// line.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(list) => list.into_iter().map(sorted).collect(),
+        Value::Object(map) => {
+            let mut pairs: Vec<_> = map.into_iter().collect();
+            pairs.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            Value::Object(pairs.into_iter().map(|(key, it)| (key, sorted(it))).collect())
+        }
+        // Where a comment breaks its lines is no matter of those who read the schema.
+        Value::String(text) => Value::String(text.replace('\n', " ")),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// Exactly one of `fields`, each of a type of its own: being `null` is being absent.
+pub(crate) fn one_of(fields: &[(&str, &str)]) -> Value {
+    fields.iter().map(|(name, kind)| has(name, kind)).collect()
+}
+
+/// An amount, or at least one of the parts of a refund.
+pub(crate) fn refunds() -> Value {
+    let parts = [("lines", "array"), ("shipping_minor", "integer"), ("tax_minor", "integer")];
+    let parts: Vec<Value> = parts.iter().map(|(name, kind)| has(name, kind)).collect();
+    json!([has("amount_minor", "integer"), { "anyOf": parts }])
+}
+
+fn has(name: &str, kind: &str) -> Value {
+    let properties = Map::from_iter([(name.to_owned(), json!({ "type": kind }))]);
+    json!({ "required": [name], "properties": properties })
+}
+
+macro_rules! scalars {
+    ($($(#[$doc:meta])* $name:ident, $schema:tt;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+scalars! {
+    /// What ids and names may be.
+    Id, {
+        "description": "1 to 128 bytes of UTF-8, compared byte for byte, not blank, without control \
+            characters.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 128,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    };
+    /// Money.
+    Amount, {
+        "description": "A whole number of minor units (cents), without point, exponent or quotes.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_223_372_036_854_775_807_u64
+    };
+    /// A price finer than a minor unit.
+    Price, {
+        "description": "A decimal of minor units as text, at most nine digits after the point and \
+            at most 1000000000000000 without it.",
+        "type": "string",
+        "pattern": "^\\+?[0-9]+(\\.[0-9]{1,9}0*)?$",
+        "examples": ["165.5"]
+    };
+    /// An instant.
+    Instant, {
+        "description": "A date and time of RFC 3339 with its offset from UTC, not before 1970 and \
+            not more than five minutes ahead of the receiver's clock.",
+        "type": "string",
+        "format": "date-time",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        "examples": ["2026-01-31T12:00:00+01:00"]
+    };
+    /// A currency.
+    CurrencyCode, {
+        "description": "A currency of ISO 4217 that has minor units.",
+        "type": "string",
+        "pattern": "^[A-Z]{3}$",
+        "examples": ["EUR"]
+    };
+}

@@ -1,0 +1,548 @@
+//! An account: the unit of consistency. It records what happened without judging it.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    calendar::Month,
+    event::{Becomes, Corrected, Earned, Event, LotUse, ProgressChange, Settled},
+    id::LevelId,
+    money::Spend,
+    points::{OutOfRange, Points},
+    program::{CapPeriod, Window},
+};
+
+/// Everything that decisions about a member's points and level depend on.
+///
+/// There is deliberately no balance in it: what is available is the sum of the lots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// How many entries it has; the newest one's sequence number.
+    pub sequence: u64,
+    /// The instant up to which everything due has happened.
+    pub clock: Option<Timestamp>,
+    /// Lots, in the order in which they are used: by last good day, then by first filling.
+    pub lots: Vec<Lot>,
+    /// Points on their way, in the order in which they mature; at one instant, in that of their
+    /// entries.
+    pub pending: Vec<Pending>,
+    /// Points held for checkouts that are not finished.
+    pub held: Points,
+    /// Points that the member owes.
+    pub debt: Points,
+    /// The level.
+    pub tier: Tier,
+    /// What levels are measured by.
+    pub progress: Progress,
+    /// What caps have counted.
+    pub caps: Vec<CapUse>,
+    /// Sums over all entries.
+    pub totals: Totals,
+    /// How many lots were ever filled.
+    pub lots_filled: u64,
+}
+
+/// Which kind of points.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Wallet {
+    /// The program's points.
+    #[default]
+    Points,
+}
+
+/// What makes two lots the same: it never changes, even where the last good day moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LotId {
+    /// Which kind of points.
+    pub wallet: Wallet,
+    /// The last good day given at earning.
+    pub given: Date,
+}
+
+/// Points that can be used through one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lot {
+    /// Its identity.
+    pub id: LotId,
+    /// The last day on which its points can be used.
+    pub last_good_day: Date,
+    /// What is left; an empty lot is kept until its day is over, since its place in line is.
+    pub points: Points,
+    /// Which lot of the account it was, in the order of first filling.
+    pub filled: u64,
+}
+
+/// Points on their way: those of orders that mature at one instant into one lot, as long as no order
+/// between them matures then into another. Whose points pay a debt first depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// When they become available.
+    pub matures_at: Timestamp,
+    /// The sequence number of the first order's entry.
+    pub since: u64,
+    /// Into which lot.
+    pub lot: LotId,
+    /// How many.
+    pub points: Points,
+}
+
+/// A member's level.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tier {
+    /// The level; `None` before any other than the lowest was reached.
+    pub level: Option<LevelId>,
+    /// Through which day, but for the lowest level.
+    pub valid_through: Option<Date>,
+}
+
+/// What levels are measured by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// By the month in which orders were paid, oldest first; those that no window can reach any
+    /// more are dropped.
+    pub months: Vec<MonthProgress>,
+    /// Months before this one were dropped.
+    pub since: Option<Month>,
+    /// Over all time.
+    pub lifetime: Measure,
+}
+
+/// What one month counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonthProgress {
+    /// The month.
+    pub month: Month,
+    /// What was paid in it.
+    pub measure: Measure,
+}
+
+/// Spend and orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The sum of eligible amounts in the program's currency.
+    pub spend: Spend,
+    /// The number of orders with an eligible amount above 0.
+    pub orders: u32,
+}
+
+/// One cap in one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CapKey {
+    /// The length of the period.
+    pub period: CapPeriod,
+    /// Its first day; of all time, the first of all days.
+    pub from: Date,
+}
+
+impl CapKey {
+    /// The `period` that holds `day`.
+    pub fn of(period: CapPeriod, day: Date) -> Self {
+        let from = match period {
+            CapPeriod::Day => day,
+            CapPeriod::Month => day.first_of_month(),
+            CapPeriod::Year => day.first_of_year(),
+            CapPeriod::Lifetime => Date::MIN,
+        };
+        Self { period, from }
+    }
+}
+
+/// What one cap has counted in one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapUse {
+    /// Which.
+    pub key: CapKey,
+    /// Points of orders, less what refunds gave back.
+    pub points: Points,
+}
+
+/// Sums over all entries of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Points of orders, whether or not they became available.
+    pub earned: Points,
+    /// Points that refunds took back, debt included and what was waived not.
+    pub clawed_back: Points,
+    /// Points used.
+    pub spent: Points,
+    /// Used points that came back.
+    pub given_back: Points,
+    /// Points whose last good day passed.
+    pub expired: Points,
+}
+
+/// What a statement shows after an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// What can be used.
+    pub available: Points,
+    /// What is on its way.
+    pub pending: Points,
+    /// What is held.
+    pub held: Points,
+    /// What is owed.
+    pub debt: Points,
+}
+
+impl Account {
+    /// What a statement shows.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] never happens to an account that [`Account::apply`] made, since the sum of all
+    /// that was ever earned or given back is checked.
+    pub fn balance(&self) -> Result<Balance, OutOfRange> {
+        Ok(Balance {
+            available: self.available()?,
+            pending: Points::total(self.pending.iter().map(|it| it.points))?,
+            held: self.held,
+            debt: self.debt,
+        })
+    }
+
+    /// What can be used: the sum of the lots.
+    ///
+    /// # Errors
+    ///
+    /// As [`Account::balance`].
+    pub fn available(&self) -> Result<Points, OutOfRange> {
+        Points::total(self.lots.iter().map(|it| it.points))
+    }
+
+    /// The lot called `id`, if it holds or held something and has not expired.
+    pub fn lot(&self, id: LotId) -> Option<&Lot> {
+        self.lots.iter().find(|it| it.id == id)
+    }
+
+    /// The last good day of the lot called `id`, whether or not it holds anything.
+    pub fn last_good_day(&self, id: LotId) -> Date {
+        self.lot(id).map_or(id.given, |it| it.last_good_day)
+    }
+
+    /// What the cap called `key` has counted.
+    pub fn cap_used(&self, key: CapKey) -> Points {
+        self.caps.iter().find(|it| it.key == key).map_or(Points::ZERO, |it| it.points)
+    }
+
+    /// Records `event`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if a number would leave its range. To a decision this is a refusal; of stored
+    /// events it says that they are not what was stored. Retrying cannot help. The account is then
+    /// half changed and must be dropped.
+    pub fn apply(&mut self, event: &Event) -> Result<(), OutOfRange> {
+        match event {
+            Event::Matured { at, lot, points, debt_paid } => {
+                self.take_first_pending(*at, *lot, *points)?;
+                self.make_available(*lot, *points, *debt_paid)
+            }
+            Event::Lapsed { at, lot, points, debt_paid } => {
+                self.take_first_pending(*at, *lot, *points)?;
+                self.debt = self.debt.minus(*debt_paid)?;
+                let expired = points.minus(*debt_paid)?;
+                self.totals.expired = self.totals.expired.plus(expired)?;
+                Ok(())
+            }
+            Event::Expired { lot, points, .. } => {
+                self.take_from_lot(*lot, *points)?;
+                self.lots.retain(|it| it.id != *lot);
+                self.totals.expired = self.totals.expired.plus(*points)?;
+                Ok(())
+            }
+            Event::Reviewed { level, valid_through, .. }
+            | Event::LevelLowered { level, valid_through } => {
+                self.tier = Tier { level: Some(level.clone()), valid_through: *valid_through };
+                Ok(())
+            }
+            Event::LevelReached { level, valid_through } => {
+                self.tier =
+                    Tier { level: Some(level.clone()), valid_through: Some(*valid_through) };
+                Ok(())
+            }
+            Event::Earned(earned) => self.apply_earned(earned),
+            Event::Corrected(corrected) => self.apply_corrected(corrected),
+            Event::CorrectionRefused { .. } => Ok(()),
+            Event::Spent { uses } => {
+                for it in uses {
+                    self.take_from_lot(it.lot, it.points)?;
+                    self.totals.spent = self.totals.spent.plus(it.points)?;
+                }
+                Ok(())
+            }
+            Event::GivenBack { debt_paid, restored, .. } => {
+                self.debt = self.debt.minus(*debt_paid)?;
+                self.totals.given_back = self.totals.given_back.plus(*debt_paid)?;
+                for it in restored {
+                    self.fill(it.lot, it.points)?;
+                    self.totals.given_back = self.totals.given_back.plus(it.points)?;
+                }
+                self.check_range()
+            }
+        }
+    }
+
+    fn apply_earned(&mut self, earned: &Earned) -> Result<(), OutOfRange> {
+        let order = &earned.order;
+        // Who is served after others of the same instant does not join those before them.
+        let last = self.pending.iter().rfind(|it| it.matures_at == order.matures_at);
+        let since = last.filter(|it| it.lot == order.lot).map_or(order.sequence, |it| it.since);
+        let arriving =
+            Pending { matures_at: order.matures_at, since, lot: order.lot, points: order.points };
+        self.credit(arriving, earned.becomes)?;
+        for key in &order.caps {
+            self.use_cap(*key, order.points)?;
+        }
+        self.progress.forget_before(earned.counted_in)?;
+        self.progress.change(&earned.progress)
+    }
+
+    fn apply_corrected(&mut self, corrected: &Corrected) -> Result<(), OutOfRange> {
+        match &corrected.settled {
+            Settled::TakenBack { pending, lots, debt, waived: _ } => {
+                if !pending.is_zero() {
+                    let (at, lot) = (corrected.matures_at, corrected.lot);
+                    let index = self.own_pending(at, lot, corrected.order_sequence);
+                    self.take_pending(index, *pending)?;
+                }
+                for LotUse { lot, points } in lots {
+                    self.take_from_lot(*lot, *points)?;
+                }
+                self.debt = self.debt.plus(*debt)?;
+                let taken = Points::total(lots.iter().map(|it| it.points))?;
+                let taken = taken.plus(*pending)?.plus(*debt)?;
+                self.totals.clawed_back = self.totals.clawed_back.plus(taken)?;
+            }
+            Settled::Added(becomes) => {
+                let points = corrected.points_after.minus(corrected.points_before)?;
+                let (matures_at, lot) = (corrected.matures_at, corrected.lot);
+                let own = self.own_pending(matures_at, lot, corrected.order_sequence);
+                let own = own.and_then(|it| self.pending.get(it));
+                let since = own.map_or(corrected.order_sequence, |it| it.since);
+                self.credit(Pending { matures_at, since, lot, points }, *becomes)?;
+            }
+            Settled::GoneAlready | Settled::NoAccount => (),
+        }
+        for key in &corrected.caps {
+            if corrected.points_after >= corrected.points_before {
+                self.use_cap(*key, corrected.points_after.minus(corrected.points_before)?)?;
+            } else {
+                let given_back = corrected.points_before.minus(corrected.points_after)?;
+                if let Some(cap) = self.caps.iter_mut().find(|it| it.key == *key) {
+                    cap.points = cap.points.minus(given_back)?;
+                }
+            }
+        }
+        self.progress.change(&corrected.progress)
+    }
+
+    /// Adds earned points to where `becomes` says.
+    fn credit(&mut self, arriving: Pending, becomes: Becomes) -> Result<(), OutOfRange> {
+        let Pending { matures_at, since, lot, points } = arriving;
+        if points.is_zero() {
+            return Ok(());
+        }
+        self.totals.earned = self.totals.earned.plus(points)?;
+        match becomes {
+            Becomes::Pending => {
+                let place = (matures_at, since);
+                let index = self.pending.partition_point(|it| (it.matures_at, it.since) < place);
+                match self.pending.get_mut(index) {
+                    Some(same) if (same.matures_at, same.since) == place => {
+                        same.points = same.points.plus(points)?;
+                    }
+                    _ => self.pending.insert(index, arriving),
+                }
+            }
+            Becomes::Available { debt_paid } => self.make_available(lot, points, debt_paid)?,
+            Becomes::Expired => self.totals.expired = self.totals.expired.plus(points)?,
+            Becomes::Unclaimed => (),
+        }
+        self.check_range()
+    }
+
+    fn make_available(
+        &mut self,
+        lot: LotId,
+        points: Points,
+        debt_paid: Points,
+    ) -> Result<(), OutOfRange> {
+        self.debt = self.debt.minus(debt_paid)?;
+        self.fill(lot, points.minus(debt_paid)?)
+    }
+
+    fn fill(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
+        if points.is_zero() {
+            return Ok(());
+        }
+        if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id) {
+            lot.points = lot.points.plus(points)?;
+            return Ok(());
+        }
+        let filled = self.lots_filled;
+        self.lots_filled = filled.checked_add(1).ok_or(OutOfRange)?;
+        let index = self.lots.partition_point(|it| it.last_good_day <= id.given);
+        self.lots.insert(index, Lot { id, last_good_day: id.given, points, filled });
+        Ok(())
+    }
+
+    fn take_from_lot(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
+        let lot = self.lots.iter_mut().find(|it| it.id == id).ok_or(OutOfRange)?;
+        lot.points = lot.points.minus(points)?;
+        Ok(())
+    }
+
+    /// Where the pending points of an order are, if it has any: among those that mature as it does,
+    /// the last that began with it or before it.
+    pub(crate) fn own_pending(
+        &self,
+        matures_at: Timestamp,
+        lot: LotId,
+        order_sequence: u64,
+    ) -> Option<usize> {
+        self.pending.iter().rposition(|it| {
+            it.matures_at == matures_at && it.lot == lot && it.since <= order_sequence
+        })
+    }
+
+    /// Takes off what matures first.
+    fn take_first_pending(
+        &mut self,
+        matures_at: Timestamp,
+        lot: LotId,
+        points: Points,
+    ) -> Result<(), OutOfRange> {
+        let is_first =
+            self.pending.first().is_some_and(|it| it.matures_at == matures_at && it.lot == lot);
+        self.take_pending(is_first.then_some(0), points)
+    }
+
+    fn take_pending(&mut self, index: Option<usize>, points: Points) -> Result<(), OutOfRange> {
+        let index = index.ok_or(OutOfRange)?;
+        let pending = self.pending.get_mut(index).ok_or(OutOfRange)?;
+        pending.points = pending.points.minus(points)?;
+        if pending.points.is_zero() {
+            self.pending.remove(index);
+        }
+        Ok(())
+    }
+
+    fn use_cap(&mut self, key: CapKey, points: Points) -> Result<(), OutOfRange> {
+        if points.is_zero() {
+            return Ok(());
+        }
+        match self.caps.iter_mut().find(|it| it.key == key) {
+            Some(cap) => cap.points = cap.points.plus(points)?,
+            None => self.caps.push(CapUse { key, points }),
+        }
+        Ok(())
+    }
+
+    /// That no sum over the account can overflow later.
+    fn check_range(&self) -> Result<(), OutOfRange> {
+        self.totals.earned.plus(self.totals.given_back).map(|_| ())
+    }
+
+    /// Ends an entry that took effect at `at`: the next sequence number, and the clock moves.
+    ///
+    /// Empty lots go once their day was over before yesterday. That is by the date in UTC, which is
+    /// late enough for every time zone, so that replaying needs no program.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] after 2^64 entries.
+    pub fn end_entry(&mut self, at: Timestamp) -> Result<(), OutOfRange> {
+        self.sequence = self.sequence.checked_add(1).ok_or(OutOfRange)?;
+        self.clock = Some(at);
+        let date = jiff::tz::TimeZone::UTC.to_datetime(at).date();
+        if let Ok(yesterday) = date.yesterday() {
+            self.lots.retain(|it| !it.points.is_zero() || it.last_good_day >= yesterday);
+        }
+        Ok(())
+    }
+
+    /// The account after the entries of a history, each with its instant.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if the events are not a history that was decided. Retrying cannot help.
+    pub fn replay<'a>(
+        history: impl IntoIterator<Item = (Timestamp, &'a [Event])>,
+    ) -> Result<Self, OutOfRange> {
+        let mut account = Self::default();
+        for (at, events) in history {
+            events.iter().try_for_each(|event| account.apply(event))?;
+            account.end_entry(at)?;
+        }
+        Ok(account)
+    }
+}
+
+impl Progress {
+    /// What `window` holds that ends with, or contains, `month`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] at the ends of time.
+    pub fn measured(&self, window: Window, month: Month) -> Result<Measure, OutOfRange> {
+        let (first, last) = match window {
+            Window::Lifetime => return Ok(self.lifetime),
+            Window::TwelveMonths => (month.plus(-11)?, month),
+            Window::CalendarYear => (month.january(), month.january().plus(11)?),
+        };
+        self.months.iter().filter(|it| first <= it.month && it.month <= last).try_fold(
+            Measure::default(),
+            |sum, it| {
+                Ok(Measure {
+                    spend: sum.spend.plus(it.measure.spend)?,
+                    orders: sum.orders.checked_add(it.measure.orders).ok_or(OutOfRange)?,
+                })
+            },
+        )
+    }
+
+    /// Drops what no window can reach once the clock is in `month`.
+    ///
+    /// Reviews look back from the last valid month, which is at least the clock's.
+    fn forget_before(&mut self, month: Month) -> Result<(), OutOfRange> {
+        let since = month.plus(-12)?;
+        if self.since.is_none_or(|it| it < since) {
+            self.since = Some(since);
+            self.months.retain(|it| it.month >= since);
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: &ProgressChange) -> Result<(), OutOfRange> {
+        change.on(&mut self.lifetime)?;
+        if self.since.is_some_and(|since| change.month < since) {
+            return Ok(());
+        }
+        let index = self.months.partition_point(|it| it.month < change.month);
+        if self.months.get(index).is_none_or(|it| it.month != change.month) {
+            let measure = Measure::default();
+            self.months.insert(index, MonthProgress { month: change.month, measure });
+        }
+        match self.months.get_mut(index) {
+            Some(month) => change.on(&mut month.measure),
+            None => Err(OutOfRange),
+        }
+    }
+}
+
+impl ProgressChange {
+    fn on(&self, measure: &mut Measure) -> Result<(), OutOfRange> {
+        let order = u32::from(self.order);
+        if self.is_less {
+            measure.spend = measure.spend.minus(self.spend)?;
+            measure.orders = measure.orders.checked_sub(order).ok_or(OutOfRange)?;
+        } else {
+            measure.spend = measure.spend.plus(self.spend)?;
+            measure.orders = measure.orders.checked_add(order).ok_or(OutOfRange)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! Commands: what a sender said, under the natural id of the fact.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    id::{ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, RefundId, RequestKey},
+    money::Minor,
+    order::{Content, LineKey, Order},
+    points::Points,
+};
+
+/// A command and the instant that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The natural id, made from the fact.
+    pub id: CommandId,
+    /// When it happened, as the sender says.
+    pub at: Timestamp,
+    /// What happened, or what is asked.
+    pub command: Command,
+}
+
+/// What happened, or what is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An order was paid.
+    PayOrder(Box<Order>),
+    /// A paid order was refunded in part, cancelled or edited. Its member is found by the order.
+    CorrectOrder {
+        /// Which order.
+        order_id: OrderId,
+        /// How.
+        correction: Correction,
+    },
+    /// Points are used.
+    Spend {
+        /// Whose.
+        member_id: MemberId,
+        /// How many.
+        points: Points,
+    },
+    /// Used points come back.
+    GiveBack {
+        /// Whose.
+        member_id: MemberId,
+        /// The request that used them.
+        spend: CommandId,
+        /// How many; never more than it used.
+        points: Points,
+    },
+    /// What fell due is recorded.
+    PostDue {
+        /// Whose.
+        member_id: MemberId,
+    },
+}
+
+/// What takes something off an order, or changes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correction {
+    /// A refund of lines.
+    Lines(Vec<RefundLine>),
+    /// A refund of an amount without lines: spread over what is left of the counting lines.
+    Amount(Minor),
+    /// A cancellation: all that is left.
+    All,
+    /// An edit: what the order is now, as if nothing had been refunded of it.
+    Content(Content),
+}
+
+/// What is refunded of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundLine {
+    /// Which line.
+    pub key: LineKey,
+    /// How many come back.
+    pub quantity: u32,
+    /// How much is paid back.
+    pub amount: Minor,
+}
+
+/// A correction that came before its order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Its id.
+    pub id: CommandId,
+    /// What it is.
+    pub correction: Correction,
+}
+
+impl Request {
+    /// An order was paid.
+    pub fn order(order: Order) -> Self {
+        Self {
+            id: CommandId::Order(order.order_id.clone()),
+            at: order.paid_at,
+            command: Command::PayOrder(Box::new(order)),
+        }
+    }
+
+    /// Lines or an amount of an order were refunded.
+    pub fn refund(
+        order_id: OrderId,
+        refund_id: RefundId,
+        at: Timestamp,
+        correction: Correction,
+    ) -> Self {
+        let id = CommandId::Refund(order_id.clone(), refund_id);
+        Self { id, at, command: Command::CorrectOrder { order_id, correction } }
+    }
+
+    /// All that was left of an order was cancelled.
+    pub fn cancel(order_id: OrderId, at: Timestamp) -> Self {
+        let id = CommandId::Cancel(order_id.clone());
+        Self { id, at, command: Command::CorrectOrder { order_id, correction: Correction::All } }
+    }
+
+    /// An order was edited.
+    pub fn change(order_id: OrderId, change_id: ChangeId, at: Timestamp, content: Content) -> Self {
+        let id = CommandId::Change(order_id.clone(), change_id);
+        let correction = Correction::Content(content);
+        Self { id, at, command: Command::CorrectOrder { order_id, correction } }
+    }
+
+    /// A caller uses points of a member.
+    pub fn spend(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        points: Points,
+    ) -> Self {
+        let member = member_id.clone();
+        let id = CommandId::Request { client, member, operation: Operation::Spend, key };
+        Self { id, at, command: Command::Spend { member_id, points } }
+    }
+
+    /// A caller gives points back that `spend` used.
+    pub fn give_back(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        spend: CommandId,
+        points: Points,
+    ) -> Self {
+        let member = member_id.clone();
+        let id = CommandId::Request { client, member, operation: Operation::GiveBack, key };
+        Self { id, at, command: Command::GiveBack { member_id, spend, points } }
+    }
+
+    /// The member that the sender named, if any.
+    pub fn member_id(&self) -> Option<&MemberId> {
+        match &self.command {
+            Command::PayOrder(order) => order.member_id.as_ref(),
+            Command::CorrectOrder { .. } => None,
+            Command::Spend { member_id, .. }
+            | Command::GiveBack { member_id, .. }
+            | Command::PostDue { member_id } => Some(member_id),
+        }
+    }
+
+    /// A fingerprint of everything that the sender said, but for its id.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut content = Canonical(Sha256::new());
+        content.number(i128::from(self.at.as_second()));
+        content.number(self.at.subsec_nanosecond().into());
+        match &self.command {
+            Command::PayOrder(order) => {
+                content.text("pay");
+                content.optional(order.member_id.as_ref().map(MemberId::as_str));
+                content.text(order.currency.code());
+                content.optional(order.channel.as_ref().map(crate::id::Channel::as_str));
+                content.optional(order.referral_code.as_deref());
+                content.content(&order.content);
+            }
+            // Its instant does not make a cancellation another one: it happens once to an order.
+            // Nor does it make a day's due work another one.
+            Command::CorrectOrder { correction: Correction::All, .. } | Command::PostDue { .. } => {
+                return Fingerprint([0; 16]);
+            }
+            Command::CorrectOrder { correction, .. } => content.correction(correction),
+            // A key names one request, whenever it is repeated.
+            Command::Spend { points, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("spend");
+                content.number(points.get().into());
+            }
+            Command::GiveBack { spend, points, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("give back");
+                content.text(&spend.to_string());
+                content.number(points.get().into());
+            }
+        }
+        content.fingerprint()
+    }
+}
+
+/// What tells a repeated command from another one under the same id: the first half of the SHA-256 of
+/// its content, in an order and notation that must never change, since fingerprints are kept for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint([u8; 16]);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A text is no fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint has 32 hexadecimal digits")]
+pub struct InvalidFingerprint;
+
+impl TryFrom<String> for Fingerprint {
+    type Error = InvalidFingerprint;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.len() != 32 || !text.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Err(InvalidFingerprint);
+        }
+        let number = u128::from_str_radix(&text, 16).map_err(|_| InvalidFingerprint)?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
+    }
+}
+
+/// Writes content so that no two contents are the same bytes: every text after its length.
+struct Canonical(Sha256);
+
+impl Canonical {
+    fn number(&mut self, number: i128) {
+        self.0.update(number.to_be_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        // Ids have at most 128 bytes; a longer text would only share its length with another one.
+        self.0.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+        self.0.update(text);
+    }
+
+    fn optional(&mut self, text: Option<&str>) {
+        self.text(text.unwrap_or_default());
+    }
+
+    fn amount(&mut self, amount: Minor) {
+        self.0.update(amount.get().to_be_bytes());
+    }
+
+    fn content(&mut self, content: &Content) {
+        for amount in [content.discounts, content.shipping, content.tax, content.paid_with_points] {
+            self.amount(amount);
+        }
+        for line in &content.lines {
+            self.text(line.id.as_str());
+            self.text(line.sku.as_str());
+            self.optional(line.category.as_ref().map(crate::id::Category::as_str));
+            self.0.update(line.quantity.to_be_bytes());
+            self.amount(line.amount);
+            self.amount(line.discounts);
+            self.0.update([u8::from(line.is_gift_card)]);
+        }
+    }
+
+    fn correction(&mut self, correction: &Correction) {
+        match correction {
+            Correction::Lines(lines) => {
+                self.text("lines");
+                for line in lines {
+                    match &line.key {
+                        LineKey::Line(id) => self.text(id.as_str()),
+                        LineKey::Shipping => self.text("\0shipping"),
+                        LineKey::Tax => self.text("\0tax"),
+                    }
+                    self.0.update(line.quantity.to_be_bytes());
+                    self.amount(line.amount);
+                }
+            }
+            Correction::Amount(amount) => {
+                self.text("amount");
+                self.amount(*amount);
+            }
+            Correction::All => self.text("all"),
+            Correction::Content(content) => {
+                self.text("content");
+                self.content(content);
+            }
+        }
+    }
+
+    fn fingerprint(self) -> Fingerprint {
+        let digest: [u8; 32] = self.0.finalize().into();
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Fingerprint(half)
+    }
+}

@@ -1,0 +1,606 @@
+//! The decision: (program, what is known, command) to events, or to a refusal.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::{Account, CapKey, LotId, Wallet},
+    calendar::{Month, after_days, last_good_day},
+    command::{Command, Correction, RefundLine, Request, Waiting},
+    due,
+    earning::{components_for, compute, headroom},
+    event::{Becomes, Corrected, Earned, Event, LotUse, ProgressChange, Settled},
+    id::{CommandId, LineId, MemberId, OrderId},
+    money::{Currency, Minor, Spend, spread},
+    order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
+    points::{OutOfRange, Points},
+    program::{Program, Shortfall},
+};
+
+/// A business answer of "no": an outcome to record, not a failure to retry.
+///
+/// Variants are in order of precedence: when several apply, the first one listed is returned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Rejection {
+    /// The order that this is about was itself refused.
+    #[error("the order was refused")]
+    OrderRefused,
+    /// The program has no rate for the order's currency.
+    #[error("the program has no rate for {currency}")]
+    CurrencyNotInProgram {
+        /// The order's currency.
+        currency: Currency,
+    },
+    /// Two lines of one order have the same id.
+    #[error("the order has two lines of the same id")]
+    LineRepeated {
+        /// The id.
+        line: LineId,
+    },
+    /// A refund names a line that its order does not have.
+    #[error("the order has no such line")]
+    LineNotInOrder {
+        /// The line.
+        line: LineKey,
+    },
+    /// A request of no points, which is always a mistake of the sender.
+    #[error("the number of points must not be zero")]
+    AmountIsZero,
+    /// What is to be given back was never used.
+    #[error("no points were used under this id")]
+    NothingSpent,
+    /// More is to be given back than is left of what was used.
+    #[error("{left} points are left to give back but {requested} were requested")]
+    MoreThanSpent {
+        /// What is left.
+        left: Points,
+        /// What was asked for.
+        requested: Points,
+    },
+    /// The member does not have the points.
+    #[error("{available} points are available but {requested} were requested")]
+    InsufficientPoints {
+        /// What the member can use.
+        available: Points,
+        /// What was asked for.
+        requested: Points,
+    },
+    /// A sum of money or points, or a day, would leave the range in which it is exact.
+    #[error("a sum of money or points would be larger than can be counted")]
+    OutOfRange,
+}
+
+impl From<OutOfRange> for Rejection {
+    fn from(_: OutOfRange) -> Self {
+        Self::OutOfRange
+    }
+}
+
+/// What the id's order, or the request that it is about, already holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// Corrections that wait for their order, in the order in which they came.
+    Waiting(Vec<Waiting>),
+    /// The order.
+    Order(OrderState),
+    /// The use of points that is to be given back.
+    Spend(SpendState),
+}
+
+/// A use of points, less what was given back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpendState {
+    /// Whose points.
+    pub member_id: Option<MemberId>,
+    /// Which lots gave how many, in the order in which they were used.
+    pub uses: Vec<LotUse>,
+    /// How many of them came back, or are lost for good.
+    pub given_back: Points,
+}
+
+/// An answer of "yes".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It takes effect.
+    Effect {
+        /// The instant at which it does: its own, or the account's if that is later.
+        at: Timestamp,
+        /// What happens, what fell due before included.
+        events: Vec<Event>,
+        /// The account afterwards, without the entry's end; `None` if there is none.
+        account: Option<Account>,
+    },
+    /// It waits for its order.
+    Waits(Waiting),
+}
+
+/// Answers `request` under `program`, given what its id `holds` and the `account` that it is about.
+///
+/// Pure and deterministic: after a lost race, deciding again needs only fresh `holds` and `account`.
+/// The account is the one of the member named, or of the order's member; a new one is
+/// [`Account::default`]. For a guest's order, and for what waits, it is not looked at.
+///
+/// # Errors
+///
+/// A [`Rejection`], which the caller records under the request's id.
+pub fn decide(
+    program: &Program,
+    holds: &Held,
+    account: &Account,
+    request: &Request,
+) -> Result<Decision, Rejection> {
+    let at = account.clock.map_or(request.at, |clock| clock.max(request.at));
+    let work = || Work::new(program, account.clone(), at);
+    match &request.command {
+        Command::PayOrder(order) => {
+            let waiting = match holds {
+                Held::Waiting(waiting) => waiting.as_slice(),
+                Held::Nothing | Held::Order(_) | Held::Spend(_) => &[],
+            };
+            if order.member_id.is_some() {
+                work().pay(order, waiting)
+            } else {
+                Work::new(program, Account::default(), request.at).pay(order, waiting)
+            }
+        }
+        Command::CorrectOrder { order_id, correction } => match holds {
+            Held::Order(state) => {
+                let record = state.record.as_ref().ok_or(Rejection::OrderRefused)?;
+                let work = if state.member_id.is_some() {
+                    work()
+                } else {
+                    Work::new(program, Account::default(), request.at)
+                };
+                work.correct_order(state.member_id.is_some(), record, order_id, request, correction)
+            }
+            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => Ok(Decision::Waits(Waiting {
+                id: request.id.clone(),
+                correction: correction.clone(),
+            })),
+        },
+        Command::Spend { points, .. } => work().spend(*points),
+        Command::GiveBack { member_id, spend: id, points } => match holds {
+            Held::Spend(spend) if spend.member_id.as_ref() == Some(member_id) => {
+                work().give_back(id, spend, *points)
+            }
+            Held::Nothing | Held::Waiting(_) | Held::Order(_) | Held::Spend(_) => {
+                Err(Rejection::NothingSpent)
+            }
+        },
+        Command::PostDue { .. } => {
+            let mut work = work();
+            due::happen(&mut work)?;
+            Ok(work.done(true))
+        }
+    }
+}
+
+/// An account under work: each event is applied as it is decided, so that the next one sees it.
+pub(crate) struct Work<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) account: Account,
+    pub(crate) events: Vec<Event>,
+    pub(crate) at: Timestamp,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(program: &'a Program, account: Account, at: Timestamp) -> Self {
+        Self { program, account, events: Vec::new(), at }
+    }
+
+    pub(crate) fn record(&mut self, event: Event) -> Result<(), OutOfRange> {
+        self.account.apply(&event)?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn done(self, has_account: bool) -> Decision {
+        let account = has_account.then_some(self.account);
+        Decision::Effect { at: self.at, events: self.events, account }
+    }
+
+    fn pay(mut self, order: &Order, waiting: &[Waiting]) -> Result<Decision, Rejection> {
+        let is_member = order.member_id.is_some();
+        due::happen(&mut self)?;
+        let mut record = self.recorded(order, is_member)?;
+        let eligible = record.eligible()?;
+        let spend = record.spend_of(eligible, self.program)?;
+        let counts = !eligible.is_zero();
+        let today = self.program.calendar().day_of(self.at);
+        let month = Month::of(record.paid_on);
+        let becomes = if is_member {
+            self.becomes(record.lot, record.matures_at, record.points)?
+        } else {
+            Becomes::Unclaimed
+        };
+        let progress = ProgressChange { month, spend, order: counts, is_less: false };
+        self.record(Event::Earned(Box::new(Earned {
+            order: record.clone(),
+            becomes,
+            progress,
+            counted_in: Month::of(today),
+        })))?;
+        if counts && is_member {
+            self.measure(Month::of(today))?;
+        }
+        for Waiting { id, correction } in waiting {
+            match self.corrected(is_member, &record, id, correction) {
+                Ok(corrected) => {
+                    self.record_correction(corrected)?;
+                    record = self.newest_record(record);
+                }
+                Err(rejection) => {
+                    self.record(Event::CorrectionRefused { by: id.clone(), rejection })?;
+                }
+            }
+        }
+        Ok(self.done(is_member))
+    }
+
+    /// What is kept of `order`, with its points.
+    fn recorded(&self, order: &Order, is_member: bool) -> Result<OrderRecord, Rejection> {
+        let earning = &self.program.spec().earning;
+        let currency = order.currency;
+        let rate =
+            self.program.rate_for(currency).ok_or(Rejection::CurrencyNotInProgram { currency })?;
+        check_line_ids(&order.content)?;
+        let lines = kept_lines(self.program, &order.content)?;
+        let amount = eligible(&lines)?;
+        let paid_on = self.program.calendar().day_of(order.paid_at);
+        let given = last_good_day(paid_on, earning.expiry_months, earning.expiry_rounding)?;
+        let next = self.account.sequence.checked_add(1).ok_or(OutOfRange)?;
+        let mut record = OrderRecord {
+            sequence: if is_member { next } else { 0 },
+            paid_on,
+            currency,
+            rate,
+            lines: lines.into(),
+            components: Vec::new(),
+            headroom: None,
+            points: Points::ZERO,
+            lot: LotId { wallet: Wallet::Points, given },
+            matures_at: after_days(self.at, earning.pending_days)?,
+            caps: Vec::new(),
+            program_version: self.program.spec().version,
+        };
+        if is_member {
+            let rank = due::rank(self.program, &self.account);
+            record.components = components_for(self.program, rank, paid_on, order.channel.as_ref());
+            (record.caps, record.headroom) = headroom(self.program, &self.account, paid_on);
+            let spend = record.spend_of(amount, self.program)?;
+            record.points =
+                compute(&mut record.components, amount, currency, rate, spend, record.headroom)?;
+        }
+        Ok(record)
+    }
+
+    /// What becomes of `points` of an order at this instant.
+    fn becomes(
+        &self,
+        lot: LotId,
+        matures_at: Timestamp,
+        points: Points,
+    ) -> Result<Becomes, OutOfRange> {
+        let day = self.account.last_good_day(lot);
+        if self.program.calendar().is_over(day, self.at)? {
+            Ok(Becomes::Expired)
+        } else if self.at < matures_at {
+            Ok(Becomes::Pending)
+        } else {
+            Ok(Becomes::Available { debt_paid: self.account.debt.min(points) })
+        }
+    }
+
+    /// Raises or renews the level, if the window that ends with `month` qualifies for it.
+    fn measure(&mut self, month: Month) -> Result<(), OutOfRange> {
+        let measure = self.account.progress.measured(self.program.spec().tiers.window, month)?;
+        let qualified = self.program.qualified(measure.spend, measure.orders);
+        if qualified == 0 || qualified < due::rank(self.program, &self.account) {
+            return Ok(());
+        }
+        let Some(level) = self.program.levels().get(qualified) else { return Ok(()) };
+        let valid_through = month.plus(12)?.last_day();
+        let tier = &self.account.tier;
+        // A later month may already have been granted by a review.
+        if tier.level.as_ref() == Some(&level.id) && tier.valid_through == Some(valid_through) {
+            return Ok(());
+        }
+        self.record(Event::LevelReached { level: level.id.clone(), valid_through })
+    }
+
+    fn correct_order(
+        mut self,
+        is_member: bool,
+        record: &OrderRecord,
+        order_id: &OrderId,
+        request: &Request,
+        correction: &Correction,
+    ) -> Result<Decision, Rejection> {
+        debug_assert_eq!(request.id.order_id(), Some(order_id), "the id is made from the order");
+        due::happen(&mut self)?;
+        let corrected = self.corrected(is_member, record, &request.id, correction)?;
+        self.record_correction(corrected)?;
+        Ok(self.done(is_member))
+    }
+
+    /// The order's record after the correction that was just recorded.
+    fn newest_record(&self, record: OrderRecord) -> OrderRecord {
+        let mut state = OrderState { member_id: None, record: Some(record.clone()) };
+        if let Some(event) = self.events.iter().rfind(|it| matches!(it, Event::Corrected(_))) {
+            state.apply(event);
+        }
+        state.record.unwrap_or(record)
+    }
+
+    fn record_correction(&mut self, corrected: Corrected) -> Result<(), OutOfRange> {
+        let is_more = corrected.eligible_after > corrected.eligible_before;
+        let is_less = corrected.eligible_after < corrected.eligible_before;
+        let has_account = corrected.settled != Settled::NoAccount;
+        let is_kept = !corrected.eligible_after.is_zero();
+        self.record(Event::Corrected(Box::new(corrected)))?;
+        if !has_account {
+            return Ok(());
+        }
+        let month = Month::of(self.program.calendar().day_of(self.at));
+        if is_more && is_kept {
+            // An order that grows is measured as it would have been if it had been paid like this.
+            self.measure(month)?;
+        }
+        if is_less && self.program.spec().refunds.lowers_level {
+            self.lower_level(month)?;
+        }
+        Ok(())
+    }
+
+    fn lower_level(&mut self, month: Month) -> Result<(), OutOfRange> {
+        let measure = self.account.progress.measured(self.program.spec().tiers.window, month)?;
+        let qualified = self.program.qualified(measure.spend, measure.orders);
+        if qualified >= due::rank(self.program, &self.account) {
+            return Ok(());
+        }
+        let Some(level) = self.program.levels().get(qualified) else { return Ok(()) };
+        let valid_through = self.account.tier.valid_through.filter(|_| qualified > 0);
+        self.record(Event::LevelLowered { level: level.id.clone(), valid_through })
+    }
+
+    /// What `correction` does to the order at this instant.
+    fn corrected(
+        &self,
+        is_member: bool,
+        record: &OrderRecord,
+        by: &CommandId,
+        correction: &Correction,
+    ) -> Result<Corrected, Rejection> {
+        let (lines, cut) = match correction {
+            Correction::Lines(refunded) => take_lines(&record.lines, refunded)?,
+            Correction::Amount(amount) => take_amount(&record.lines, *amount)?,
+            Correction::All => (take_all(&record.lines), Minor::ZERO),
+            Correction::Content(content) => {
+                check_line_ids(content)?;
+                (replace_lines(kept_lines(self.program, content)?, &record.lines), Minor::ZERO)
+            }
+        };
+        let before = record.eligible()?;
+        let after = eligible(&lines)?;
+        let spend_before = record.spend_of(before, self.program)?;
+        let spend_after = record.spend_of(after, self.program)?;
+        let mut components = record.components.clone();
+        let points_after = compute(
+            &mut components,
+            after,
+            record.currency,
+            record.rate,
+            spend_after,
+            record.headroom,
+        )?;
+        let settled =
+            if is_member { self.settled(record, points_after)? } else { Settled::NoAccount };
+        let is_less = after < before;
+        let spend = if is_less {
+            spend_before.minus(spend_after)?
+        } else {
+            spend_after.minus(spend_before)?
+        };
+        Ok(Corrected {
+            by: by.clone(),
+            lines: lines.into(),
+            eligible_before: before,
+            eligible_after: after,
+            cut,
+            points_before: record.points,
+            points_after,
+            components_after: components.iter().map(|it| it.points).collect(),
+            settled,
+            lot: record.lot,
+            matures_at: record.matures_at,
+            order_sequence: record.sequence,
+            caps: self.caps_of(record, is_member),
+            progress: ProgressChange {
+                month: Month::of(record.paid_on),
+                spend: if is_member { spend } else { Spend::ZERO },
+                order: is_member && before.is_zero() != after.is_zero(),
+                is_less,
+            },
+        })
+    }
+
+    fn caps_of(&self, record: &OrderRecord, is_member: bool) -> Vec<CapKey> {
+        if is_member && !self.account.caps.is_empty() { record.caps.clone() } else { Vec::new() }
+    }
+
+    /// Where the difference between the order's points and `after` goes.
+    fn settled(&self, record: &OrderRecord, after: Points) -> Result<Settled, OutOfRange> {
+        let before = record.points;
+        if after > before {
+            let more = after.minus(before)?;
+            return Ok(Settled::Added(self.becomes(record.lot, record.matures_at, more)?));
+        }
+        let account = &self.account;
+        if self.program.calendar().is_over(account.last_good_day(record.lot), self.at)? {
+            return Ok(Settled::GoneAlready);
+        }
+        let mut missing = before.minus(after)?;
+        let own_pending = account
+            .own_pending(record.matures_at, record.lot, record.sequence)
+            .and_then(|it| account.pending.get(it))
+            .map_or(Points::ZERO, |it| it.points);
+        let pending = own_pending.min(missing);
+        missing = missing.minus(pending)?;
+
+        let mut lots = Vec::new();
+        let own = account.lots.iter().filter(|it| it.id == record.lot);
+        let others = account.lots.iter().filter(|it| it.id != record.lot);
+        for lot in own.chain(others) {
+            let points = lot.points.min(missing);
+            if !points.is_zero() {
+                missing = missing.minus(points)?;
+                lots.push(LotUse { lot: lot.id, points });
+            }
+        }
+        let (debt, waived) = match self.program.spec().refunds.shortfall {
+            Shortfall::Debt => (missing, Points::ZERO),
+            Shortfall::Waive => (Points::ZERO, missing),
+        };
+        Ok(Settled::TakenBack { pending, lots, debt, waived })
+    }
+
+    fn spend(mut self, requested: Points) -> Result<Decision, Rejection> {
+        if requested.is_zero() {
+            return Err(Rejection::AmountIsZero);
+        }
+        due::happen(&mut self)?;
+        let available = self.account.available()?;
+        if available < requested {
+            return Err(Rejection::InsufficientPoints { available, requested });
+        }
+        let mut missing = requested;
+        let mut uses = Vec::new();
+        for lot in &self.account.lots {
+            let points = lot.points.min(missing);
+            if !points.is_zero() {
+                missing = missing.minus(points)?;
+                uses.push(LotUse { lot: lot.id, points });
+            }
+        }
+        self.record(Event::Spent { uses })?;
+        Ok(self.done(true))
+    }
+
+    fn give_back(
+        mut self,
+        id: &CommandId,
+        spend: &SpendState,
+        requested: Points,
+    ) -> Result<Decision, Rejection> {
+        if requested.is_zero() {
+            return Err(Rejection::AmountIsZero);
+        }
+        let left = Points::total(spend.uses.iter().map(|it| it.points))?.minus(spend.given_back)?;
+        if left < requested {
+            return Err(Rejection::MoreThanSpent { left, requested });
+        }
+        due::happen(&mut self)?;
+        let calendar = self.program.calendar();
+        let today = calendar.day_of(self.at);
+        let reinstate_days = self.program.spec().spending.reinstate_days;
+
+        // What was used last comes back first, as if only the rest had ever been used.
+        let mut skipped = spend.given_back;
+        let mut missing = requested;
+        let mut debt = self.account.debt;
+        let (mut debt_paid, mut lost) = (Points::ZERO, Points::ZERO);
+        let mut restored: Vec<LotUse> = Vec::new();
+        for LotUse { lot, points } in spend.uses.iter().rev().copied() {
+            let skip = points.min(skipped);
+            skipped = skipped.minus(skip)?;
+            let points = points.minus(skip)?.min(missing);
+            missing = missing.minus(points)?;
+
+            let paid = points.min(debt);
+            debt = debt.minus(paid)?;
+            debt_paid = debt_paid.plus(paid)?;
+            let points = points.minus(paid)?;
+            if points.is_zero() {
+                continue;
+            }
+            if !calendar.is_over(self.account.last_good_day(lot), self.at)? {
+                restored.push(LotUse { lot, points });
+            } else if reinstate_days == 0 {
+                lost = lost.plus(points)?;
+            } else {
+                let days = i64::from(reinstate_days);
+                let given = today
+                    .checked_add(jiff::Span::new().try_days(days).map_err(|_| OutOfRange)?)
+                    .map_err(|_| OutOfRange)?;
+                restored.push(LotUse { lot: LotId { given, ..lot }, points });
+            }
+        }
+        self.record(Event::GivenBack { spend: id.clone(), debt_paid, restored, lost })?;
+        Ok(self.done(true))
+    }
+}
+
+fn check_line_ids(content: &Content) -> Result<(), Rejection> {
+    let mut ids: Vec<&LineId> = content.lines.iter().map(|it| &it.id).collect();
+    ids.sort_unstable();
+    let repeated = ids.windows(2).find_map(|pair| match pair {
+        [first, second] if first == second => Some((*first).clone()),
+        _ => None,
+    });
+    repeated.map_or(Ok(()), |line| Err(Rejection::LineRepeated { line }))
+}
+
+/// Takes a refund's lines off, each cut to what is left of it.
+fn take_lines(
+    lines: &[KeptLine],
+    refunded: &[RefundLine],
+) -> Result<(Vec<KeptLine>, Minor), Rejection> {
+    let mut lines = lines.to_vec();
+    let mut cut = Minor::ZERO;
+    for RefundLine { key, quantity, amount } in refunded {
+        let line = lines
+            .iter_mut()
+            .find(|it| it.key == *key)
+            .ok_or_else(|| Rejection::LineNotInOrder { line: key.clone() })?;
+        let taken = line.left().min(*amount);
+        cut = cut.plus(amount.minus_or_zero(taken))?;
+        line.taken = line.taken.plus(taken)?;
+        line.returned = line.returned.saturating_add(*quantity).min(line.quantity);
+    }
+    Ok((lines, cut))
+}
+
+/// Spreads a refund without lines over what is left of the counting lines.
+fn take_amount(lines: &[KeptLine], amount: Minor) -> Result<(Vec<KeptLine>, Minor), OutOfRange> {
+    let counting: Vec<Minor> = lines.iter().map(KeptLine::counting).collect();
+    let taken = amount.min(Minor::total(counting.iter().copied())?);
+    let mut lines = lines.to_vec();
+    for (line, share) in lines.iter_mut().zip(spread(taken, &counting)?) {
+        line.taken = line.taken.plus(share)?;
+    }
+    Ok((lines, amount.minus_or_zero(taken)))
+}
+
+fn take_all(lines: &[KeptLine]) -> Vec<KeptLine> {
+    lines
+        .iter()
+        .map(|it| KeptLine { returned: it.quantity, taken: it.amount, ..it.clone() })
+        .collect()
+}
+
+/// The lines of an edited order, less what was refunded of those that it had before.
+fn replace_lines(mut lines: Vec<KeptLine>, before: &Arc<[KeptLine]>) -> Vec<KeptLine> {
+    for line in &mut lines {
+        if let Some(before) = before.iter().find(|it| it.key == line.key) {
+            line.taken = before.taken.min(line.amount);
+            line.returned = before.returned.min(line.quantity);
+        }
+    }
+    lines
+}

@@ -1,0 +1,125 @@
+//! What falls due by itself as an account's clock moves: maturity, expiry, reviews.
+
+use jiff::Timestamp;
+
+use crate::{
+    account::Account,
+    calendar::Month,
+    decide::Work,
+    event::Event,
+    points::OutOfRange,
+    program::{Program, Rank, Review},
+};
+
+/// What can fall due; at one instant, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// Pending points become available.
+    Maturity,
+    /// A lot's last good day is over.
+    Expiry,
+    /// A level's validity is over.
+    Review,
+}
+
+/// Brings `account` to `instant`: everything due up to and including it happens, in order.
+///
+/// Returns what happened. The clock moves when the entry ends, so that an account that is only
+/// looked at keeps its own.
+///
+/// # Errors
+///
+/// [`OutOfRange`] if a number or a day would leave its range. Retrying cannot help.
+pub fn bring_to(
+    program: &Program,
+    account: Account,
+    instant: Timestamp,
+) -> Result<(Account, Vec<Event>), OutOfRange> {
+    let mut work = Work::new(program, account, instant);
+    happen(&mut work)?;
+    Ok((work.account, work.events))
+}
+
+/// Lets everything happen that is due up to and including the instant of `work`.
+pub(crate) fn happen(work: &mut Work<'_>) -> Result<(), OutOfRange> {
+    while let Some((at, due)) = next(work.program, &work.account, work.at)? {
+        let event = match due {
+            Due::Maturity => maturity(work, at)?,
+            Due::Expiry => expiry(&work.account, at),
+            Due::Review => review(work.program, &work.account, at)?,
+        };
+        // `next` saw it, so it is there; without it the loop would not end.
+        work.record(event.ok_or(OutOfRange)?)?;
+    }
+    Ok(())
+}
+
+/// The first thing due up to and including `until`.
+fn next(
+    program: &Program,
+    account: &Account,
+    until: Timestamp,
+) -> Result<Option<(Timestamp, Due)>, OutOfRange> {
+    let calendar = program.calendar();
+    let mut first = account
+        .pending
+        .first()
+        .filter(|it| it.matures_at <= until)
+        .map(|it| (it.matures_at, Due::Maturity));
+    let expiring = account.lots.iter().find(|it| !it.points.is_zero()).map(|it| it.last_good_day);
+    let days = [(expiring, Due::Expiry), (account.tier.valid_through, Due::Review)];
+    for (day, due) in days {
+        if let Some(day) = day
+            && calendar.is_over(day, until)?
+        {
+            let candidate = (calendar.end_of(day)?, due);
+            if first.is_none_or(|it| candidate < it) {
+                first = Some(candidate);
+            }
+        }
+    }
+    Ok(first)
+}
+
+fn maturity(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange> {
+    let Some(pending) = work.account.pending.first() else { return Ok(None) };
+    let (lot, points) = (pending.lot, pending.points);
+    let day = work.account.last_good_day(lot);
+    // Maturing comes before expiring, so even points that are gone at once pay a debt first.
+    let debt_paid = work.account.debt.min(points);
+    if work.program.calendar().is_over(day, at)? {
+        return Ok(Some(Event::Lapsed { at, lot, points, debt_paid }));
+    }
+    Ok(Some(Event::Matured { at, lot, points, debt_paid }))
+}
+
+fn expiry(account: &Account, at: Timestamp) -> Option<Event> {
+    let lot = account.lots.iter().find(|it| !it.points.is_zero())?;
+    Some(Event::Expired { at, lot: lot.id, points: lot.points })
+}
+
+fn review(
+    program: &Program,
+    account: &Account,
+    at: Timestamp,
+) -> Result<Option<Event>, OutOfRange> {
+    let Some(valid_through) = account.tier.valid_through else { return Ok(None) };
+    let tiers = &program.spec().tiers;
+    let month = Month::of(valid_through);
+    let measure = account.progress.measured(tiers.window, month)?;
+    let qualified = program.qualified(measure.spend, measure.orders);
+    let rank = match tiers.review {
+        Review::ToQualifying => qualified,
+        Review::OneLevel => qualified.max(rank(program, account).saturating_sub(1)),
+    };
+    let Some(level) = program.levels().get(rank) else { return Ok(None) };
+    let valid_through = if rank == 0 { None } else { Some(month.plus(12)?.last_day()) };
+    Ok(Some(Event::Reviewed { at, level: level.id.clone(), valid_through }))
+}
+
+/// The rank of the level in force.
+///
+/// A level that this version of the program no longer has counts as the lowest.
+pub fn rank(program: &Program, account: &Account) -> Rank {
+    account.tier.level.as_ref().and_then(|it| program.rank_of(it)).unwrap_or(0)
+}

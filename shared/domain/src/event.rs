@@ -1,0 +1,211 @@
+//! Events: what an entry did to its account, complete enough that nobody decides again.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::{CapKey, LotId},
+    calendar::Month,
+    decide::Rejection,
+    id::{CommandId, LevelId},
+    money::{Minor, Spend},
+    order::{KeptLine, OrderRecord},
+    points::Points,
+};
+
+/// One thing that happened to an account, or to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Pending points became available.
+    Matured {
+        /// When.
+        at: Timestamp,
+        /// Into which lot.
+        lot: LotId,
+        /// How many.
+        points: Points,
+        /// How many of them paid a debt instead.
+        debt_paid: Points,
+    },
+    /// Pending points matured after their last good day, and were gone at once.
+    Lapsed {
+        /// When.
+        at: Timestamp,
+        /// The lot that they would have lain in.
+        lot: LotId,
+        /// How many.
+        points: Points,
+        /// How many of them paid a debt before the rest was gone.
+        debt_paid: Points,
+    },
+    /// What was left in a lot is gone.
+    Expired {
+        /// The first instant after the lot's last good day.
+        at: Timestamp,
+        /// Which lot.
+        lot: LotId,
+        /// How many points.
+        points: Points,
+    },
+    /// A level's validity ended and the member was measured again.
+    Reviewed {
+        /// The first instant after the validity.
+        at: Timestamp,
+        /// The level from now on.
+        level: LevelId,
+        /// Until when, but for the lowest level.
+        valid_through: Option<Date>,
+    },
+    /// An order earned, counted and, if the account was late, was at once available or expired.
+    Earned(Box<Earned>),
+    /// An order raised the level or renewed it.
+    LevelReached {
+        /// The level from now on.
+        level: LevelId,
+        /// Until when.
+        valid_through: Date,
+    },
+    /// A refund lowered the level before its review, as the program wants it.
+    LevelLowered {
+        /// The level from now on.
+        level: LevelId,
+        /// Until when, but for the lowest level.
+        valid_through: Option<Date>,
+    },
+    /// A refund, cancellation or change took effect on an order.
+    Corrected(Box<Corrected>),
+    /// A refund or change that waited for its order does not fit it.
+    CorrectionRefused {
+        /// Which.
+        by: CommandId,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// Points were used.
+    Spent {
+        /// Which lots gave how many.
+        uses: Vec<LotUse>,
+    },
+    /// Used points came back.
+    GivenBack {
+        /// The request that had used them.
+        spend: CommandId,
+        /// How many paid a debt.
+        debt_paid: Points,
+        /// How many went back to which lots; a lot of today's making holds what was reinstated.
+        restored: Vec<LotUse>,
+        /// How many stay lost, because their lots expired meanwhile.
+        lost: Points,
+    },
+}
+
+/// How many points of a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LotUse {
+    /// Which lot.
+    pub lot: LotId,
+    /// How many.
+    pub points: Points,
+}
+
+/// What an order earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earned {
+    /// What is kept of the order.
+    pub order: OrderRecord,
+    /// What became of its points.
+    pub becomes: Becomes,
+    /// What it adds to progress; nothing for a guest's order.
+    pub progress: ProgressChange,
+    /// The month of the instant at which it took effect.
+    pub counted_in: Month,
+}
+
+/// What became of points when they were earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Becomes {
+    /// They wait until they mature.
+    Pending,
+    /// They can be used at once.
+    Available {
+        /// How many of them paid a debt instead.
+        debt_paid: Points,
+    },
+    /// Their last good day had passed.
+    Expired,
+    /// They are nobody's: a guest's order.
+    Unclaimed,
+}
+
+/// What is added to, or taken out of, the progress of a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressChange {
+    /// The month in which the order was paid.
+    pub month: Month,
+    /// Money, in the program's currency.
+    pub spend: Spend,
+    /// Whether it is one order more, or fewer.
+    pub order: bool,
+    /// Whether this is taken out.
+    pub is_less: bool,
+}
+
+/// What a refund, cancellation or change did to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The refund, cancellation or change.
+    pub by: CommandId,
+    /// The lines afterwards.
+    pub lines: Arc<[KeptLine]>,
+    /// The eligible amount before.
+    pub eligible_before: Minor,
+    /// The eligible amount afterwards.
+    pub eligible_after: Minor,
+    /// How much was asked for beyond what was left, and cut.
+    pub cut: Minor,
+    /// The order's points before.
+    pub points_before: Points,
+    /// The order's points afterwards.
+    pub points_after: Points,
+    /// The same by component.
+    pub components_after: Vec<Points>,
+    /// Where the difference went.
+    pub settled: Settled,
+    /// The order's lot.
+    pub lot: LotId,
+    /// When the order's points become, or became, available.
+    pub matures_at: Timestamp,
+    /// The sequence number of the order's entry.
+    pub order_sequence: u64,
+    /// The caps that get the difference back.
+    pub caps: Vec<CapKey>,
+    /// What is taken out of, or added to, progress.
+    pub progress: ProgressChange,
+}
+
+/// Where the difference that a correction made went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settled {
+    /// Points were taken back.
+    TakenBack {
+        /// From the order's own pending points.
+        pending: Points,
+        /// From lots, in this order.
+        lots: Vec<LotUse>,
+        /// What was missing and is owed.
+        debt: Points,
+        /// What was missing and is let go; it does not count as taken back.
+        waived: Points,
+    },
+    /// The order's points had expired before, so nothing is taken back.
+    GoneAlready,
+    /// Points were added, because a change raised the order.
+    Added(Becomes),
+    /// The order is a guest's: there is no account.
+    NoAccount,
+}

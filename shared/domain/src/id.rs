@@ -1,0 +1,256 @@
+//! Names that others gave to things, and the natural ids under which effects are kept for ever.
+
+use compact_str::CompactString;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// A text is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// Nothing, or nothing but spaces.
+    #[error("{kind} must not be empty")]
+    Empty {
+        /// Which kind of id it should have been; never what it was, which may be personal.
+        kind: &'static str,
+    },
+    /// Longer than a key can hold.
+    #[error("{kind} must have at most {} bytes", ID_BYTES_MAX)]
+    TooLong {
+        /// Which kind of id it should have been.
+        kind: &'static str,
+    },
+    /// A line break, a tab or another control character.
+    #[error("{kind} must not contain control characters")]
+    ControlCharacter {
+        /// Which kind of id it should have been.
+        kind: &'static str,
+    },
+}
+
+/// How long an id may be: an order's and a refund's together, every byte of them escaped, still fit a
+/// sort key of 1,024 bytes.
+pub const ID_BYTES_MAX: usize = 128;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $kind:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// Invariant: 1 to [`ID_BYTES_MAX`] bytes, compared byte for byte, not blank, without
+        /// control characters.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "CompactString", into = "CompactString")]
+        pub struct $name(CompactString);
+
+        impl $name {
+            /// The text of the id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                check(text, $kind).map(|()| Self(text.into()))
+            }
+        }
+
+        impl TryFrom<CompactString> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: CompactString) -> Result<Self, Self::Error> {
+                check(&text, $kind).map(|()| Self(text))
+            }
+        }
+
+        impl From<$name> for CompactString {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(self.0.as_str(), f)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// The shop's id of a member. Opaque to us: never a mail address or a phone number.
+    MemberId, "a member id";
+    /// The shop's id of an order. Orders are global: no two members share one.
+    OrderId, "an order id";
+    /// The shop's id of a refund, unique within its order.
+    RefundId, "a refund id";
+    /// The shop's id of a change of an order, unique within its order.
+    ChangeId, "a change id";
+    /// The shop's id of an order's line, unique within its order.
+    LineId, "a line id";
+    /// A stock keeping unit.
+    Sku, "an SKU";
+    /// A category of goods.
+    Category, "a category";
+    /// Where an order was placed: online, store, app, ….
+    Channel, "a channel";
+    /// The id of a level of the program.
+    LevelId, "a level id";
+    /// The client, or caller, that keeps a request key of its own.
+    ClientId, "a client id";
+    /// A key under which a caller repeats one request.
+    RequestKey, "a request key";
+}
+
+fn check(text: &str, kind: &'static str) -> Result<(), InvalidId> {
+    if text.trim().is_empty() {
+        Err(InvalidId::Empty { kind })
+    } else if text.len() > ID_BYTES_MAX {
+        Err(InvalidId::TooLong { kind })
+    } else if text.chars().any(char::is_control) {
+        Err(InvalidId::ControlCharacter { kind })
+    } else {
+        Ok(())
+    }
+}
+
+/// The natural id of an effect, made from the business fact and never from a delivery.
+///
+/// Kept for ever: the same fact, told again at any distance in time, has the same id. Its text form
+/// ([`Display`](std::fmt::Display)) escapes `#` and `%`, so that no two ids share a text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CommandId {
+    /// An order was paid.
+    Order(OrderId),
+    /// A part of an order was refunded.
+    Refund(OrderId, RefundId),
+    /// An order was edited.
+    Change(OrderId, ChangeId),
+    /// All that was left of an order was cancelled; this happens once to an order.
+    Cancel(OrderId),
+    /// What a caller asked for under a key of its own, apart by client, member and operation.
+    Request {
+        /// Who asks.
+        client: ClientId,
+        /// For whom.
+        member: MemberId,
+        /// What for, as the command names it.
+        operation: Operation,
+        /// The caller's key.
+        key: RequestKey,
+    },
+    /// What fell due for a member up to the first instant of a day.
+    Due(MemberId, Date),
+}
+
+/// What a caller's request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Uses points.
+    Spend,
+    /// Gives used points back.
+    GiveBack,
+}
+
+impl Operation {
+    /// The word that stands in ids.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spend => "spend",
+            Self::GiveBack => "give_back",
+        }
+    }
+}
+
+impl CommandId {
+    /// The order under which this is kept, if it belongs to one.
+    pub const fn order_id(&self) -> Option<&OrderId> {
+        match self {
+            Self::Order(order)
+            | Self::Refund(order, _)
+            | Self::Change(order, _)
+            | Self::Cancel(order) => Some(order),
+            Self::Request { .. } | Self::Due(..) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for CommandId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Order(order) => write!(f, "O#{}", Escaped(order.as_str())),
+            Self::Refund(order, refund) => {
+                write!(f, "O#{}#R#{}", Escaped(order.as_str()), Escaped(refund.as_str()))
+            }
+            Self::Change(order, change) => {
+                write!(f, "O#{}#C#{}", Escaped(order.as_str()), Escaped(change.as_str()))
+            }
+            Self::Cancel(order) => write!(f, "O#{}#X", Escaped(order.as_str())),
+            Self::Request { client, member, operation, key } => write!(
+                f,
+                "K#{}#{}#{}#{}",
+                Escaped(client.as_str()),
+                Escaped(member.as_str()),
+                operation.as_str(),
+                Escaped(key.as_str())
+            ),
+            Self::Due(member, day) => write!(f, "D#{}#{day}", Escaped(member.as_str())),
+        }
+    }
+}
+
+struct Escaped<'a>(&'a str);
+
+impl std::fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for piece in self.0.split_inclusive(['#', '%']) {
+            let (text, mark) = match piece.strip_suffix('#') {
+                Some(text) => (text, "%23"),
+                None => piece.strip_suffix('%').map_or((piece, ""), |text| (text, "%25")),
+            };
+            f.write_str(text)?;
+            f.write_str(mark)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_with_odd_characters_never_share_a_text() {
+        let refund = |order, refund| {
+            CommandId::Refund(
+                OrderId::try_from(order).unwrap(),
+                RefundId::try_from(refund).unwrap(),
+            )
+            .to_string()
+        };
+
+        assert_eq!(refund("1:2/3", "é 4"), "O#1:2/3#R#é 4");
+        assert_eq!(refund("a#R#b", "c"), "O#a%23R%23b#R#c");
+        assert_ne!(refund("a#R#b", "c"), refund("a", "b#R#c"));
+        assert_ne!(refund("a%23", "c"), refund("a#", "c"));
+    }
+
+    #[test]
+    fn what_is_no_id_says_which_kind_it_should_have_been_and_not_what_it_was() {
+        let error = |text: &str| OrderId::try_from(text).unwrap_err().to_string();
+
+        assert_eq!(error(" "), "an order id must not be empty");
+        assert_eq!(error("a\nb"), "an order id must not contain control characters");
+        assert_eq!(error(&"x".repeat(129)), "an order id must have at most 128 bytes");
+        assert!(OrderId::try_from("x".repeat(128).as_str()).is_ok());
+        assert!(serde_json::from_str::<OrderId>("\"\"").is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! The rules of a loyalty program, as pure functions: no I/O, no clock, no randomness, no async.
+//!
+//! Read in this order:
+//!
+//! 1. [`points`], [`rate`], [`money`], [`calendar`], [`id`]: what numbers, days and names may be;
+//! 2. [`program`]: what a shop decides;
+//! 3. [`account`] and [`order`]: what is known when a command arrives;
+//! 4. [`command`]: what may be asked;
+//! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened.
+#![warn(clippy::arithmetic_side_effects)]
+
+pub mod account;
+pub mod calendar;
+pub mod command;
+pub mod decide;
+pub mod due;
+pub mod earning;
+pub mod event;
+pub mod id;
+pub mod money;
+pub mod order;
+pub mod points;
+pub mod program;
+pub mod rate;

@@ -1,0 +1,658 @@
+//! The program: what a shop decides about its loyalty scheme, checked whole.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    calendar::{Calendar, ExpiryRounding},
+    id::{Category, Channel, LevelId, Sku},
+    money::{Currency, Minor, Spend},
+    points::Points,
+    rate::Rate,
+};
+
+/// A program as it is written down, field by field plausible but not yet checked as a whole.
+///
+/// Amounts of money are decimals in major units of the program's currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramSpec {
+    /// What the shop calls it.
+    pub name: String,
+    /// Rises with every change; every entry names the version it was made under.
+    pub version: u32,
+    /// The business day from which this version is in force.
+    pub effective: Date,
+    /// The currency in which spend is measured.
+    pub currency: Currency,
+    /// The IANA time zone of its business days.
+    pub time_zone: String,
+    /// What a point is worth in major units, for reports only.
+    #[serde(default)]
+    pub point_value: Option<Rate>,
+    /// Major units of the program's currency for one major unit of another, by its code.
+    #[serde(default)]
+    pub rates: BTreeMap<String, Rate>,
+    /// How orders become points.
+    pub earning: Earning,
+    /// What the sum of an order's components may not exceed.
+    #[serde(default)]
+    pub caps: Caps,
+    /// What refunds do.
+    #[serde(default)]
+    pub refunds: Refunds,
+    /// What spending does.
+    #[serde(default)]
+    pub spending: Spending,
+    /// The levels and how they are measured.
+    pub tiers: TiersSpec,
+    /// Bonuses beside the level's, in the order in which they are listed in entries.
+    #[serde(default)]
+    pub campaigns: Vec<Campaign>,
+}
+
+/// How orders become points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earning {
+    /// Points for a major unit of the program's currency.
+    pub points_per_unit: Rate,
+    /// How many times 24 hours points wait before they can be used.
+    #[serde(default)]
+    pub pending_days: u32,
+    /// Months of life from the day of payment.
+    pub expiry_months: u32,
+    /// To which day the last good day is moved.
+    #[serde(default)]
+    pub expiry_rounding: ExpiryRounding,
+    /// Whether tax counts.
+    #[serde(default)]
+    pub counts_tax: bool,
+    /// Whether shipping counts.
+    #[serde(default)]
+    pub counts_shipping: bool,
+    /// What counts nothing.
+    #[serde(default)]
+    pub exclude: Exclude,
+}
+
+/// Lines that count nothing. SKUs and categories compare byte for byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclude {
+    /// Lines of these SKUs.
+    #[serde(default)]
+    pub skus: Vec<Sku>,
+    /// Lines of these categories.
+    #[serde(default)]
+    pub categories: Vec<Category>,
+    /// Lines that are gift cards, which earn when they are spent and not when they are bought.
+    #[serde(default)]
+    pub gift_cards: bool,
+}
+
+/// Limits to what orders earn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caps {
+    /// For one order.
+    #[serde(default)]
+    pub per_order: Option<Points>,
+    /// For one member in one period, by the day on which the orders were paid.
+    #[serde(default)]
+    pub per_member: Vec<MemberCap>,
+}
+
+/// A limit to what one member earns in one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberCap {
+    /// The period.
+    pub period: CapPeriod,
+    /// How many points it may hold.
+    pub points: Points,
+}
+
+/// A period of business days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapPeriod {
+    /// One business day.
+    Day,
+    /// A calendar month.
+    Month,
+    /// A calendar year.
+    Year,
+    /// For ever.
+    Lifetime,
+}
+
+/// What refunds do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refunds {
+    /// What happens to points that are to be taken back and are no longer there.
+    #[serde(default)]
+    pub shortfall: Shortfall,
+    /// Whether a refund lowers a level at once, before its review.
+    #[serde(default)]
+    pub lowers_level: bool,
+}
+
+/// What happens to points that are to be taken back and are no longer there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortfall {
+    /// The member owes them; points that become available later pay first.
+    #[default]
+    Debt,
+    /// They are let go.
+    Waive,
+}
+
+/// What spending does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spending {
+    /// Days of life for points that come back after their lot expired; 0: they stay lost.
+    #[serde(default)]
+    pub reinstate_days: u32,
+}
+
+/// The levels and how they are measured, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TiersSpec {
+    /// Over which months.
+    #[serde(default)]
+    pub window: Window,
+    /// How far a review lets a member fall.
+    #[serde(default)]
+    pub review: Review,
+    /// From the lowest to the highest.
+    pub levels: Vec<LevelSpec>,
+}
+
+/// Over which months spend and orders are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// The 12 calendar months that end with the one in question.
+    #[default]
+    TwelveMonths,
+    /// The calendar year of the month in question.
+    CalendarYear,
+    /// All of them.
+    Lifetime,
+}
+
+/// How far a review lets a member fall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Review {
+    /// By one level at most.
+    #[default]
+    OneLevel,
+    /// To the level that the member qualifies for.
+    ToQualifying,
+}
+
+/// A level as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSpec {
+    /// Its id, which stays when its name changes.
+    pub id: LevelId,
+    /// What members read.
+    pub name: String,
+    /// The stage it belongs to, if the program has stages.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// The level's bonus on base points: 0.05 is five percent more.
+    #[serde(default)]
+    pub bonus: Option<Rate>,
+    /// Met from this spend in major units on.
+    #[serde(default)]
+    pub spend: Option<Rate>,
+    /// Met from this number of orders on.
+    #[serde(default)]
+    pub orders: Option<u32>,
+    /// What the level gives besides points, for members to read.
+    #[serde(default)]
+    pub benefits: Benefits,
+}
+
+/// What a level gives besides points, in the four kinds by which programs are planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benefits {
+    /// Money's worth: free shipping, vouchers.
+    #[serde(default)]
+    pub economic: Vec<String>,
+    /// Better service: a priority line, longer returns.
+    #[serde(default)]
+    pub service: Vec<String>,
+    /// Company: events, communities.
+    #[serde(default)]
+    pub social: Vec<String>,
+    /// Recognition: a badge, a name on a wall.
+    #[serde(default)]
+    pub identity: Vec<String>,
+}
+
+/// A bonus of its own, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// Its name in entries.
+    pub name: String,
+    /// The first business day of payment.
+    #[serde(default)]
+    pub from: Option<Date>,
+    /// The last business day of payment.
+    #[serde(default)]
+    pub until: Option<Date>,
+    /// Only orders of these channels; empty: all.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
+    /// Only while an order's eligible amount is at least this, in major units of the program's
+    /// currency; refunds can end it.
+    #[serde(default)]
+    pub min_amount: Option<Rate>,
+    /// A rate on base points: 1 doubles them.
+    #[serde(default)]
+    pub bonus: Option<Rate>,
+    /// A fixed number of points.
+    #[serde(default)]
+    pub points: Option<Points>,
+}
+
+/// A checked program, ready to decide by.
+///
+/// Invariants: at least one level, the first without a condition and every other with one;
+/// thresholds rise; every campaign gives a rate or a number; amounts are whole minor units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ProgramSpec", into = "ProgramSpec")]
+pub struct Program {
+    spec: ProgramSpec,
+    calendar: Calendar,
+    levels: Vec<Level>,
+    campaigns: Vec<Condition>,
+}
+
+/// A level's thresholds, ready to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Level {
+    spend: Option<Spend>,
+    orders: Option<u32>,
+}
+
+/// What must hold for a campaign's component, beside A > 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// The eligible amount, counted in the program's currency, is at least this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_spend: Option<Spend>,
+}
+
+/// The place of a level: 0 is the lowest.
+pub type Rank = usize;
+
+impl Program {
+    /// The program as written.
+    pub const fn spec(&self) -> &ProgramSpec {
+        &self.spec
+    }
+
+    /// Its days and midnights.
+    pub const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// The rate at which an order in `currency` counts, if it does.
+    pub fn rate_for(&self, currency: Currency) -> Option<Rate> {
+        if currency == self.spec.currency {
+            Some(Rate::ONE)
+        } else {
+            self.spec.rates.get(currency.code()).copied()
+        }
+    }
+
+    /// The levels from the lowest to the highest.
+    pub fn levels(&self) -> &[LevelSpec] {
+        &self.spec.tiers.levels
+    }
+
+    /// The rank of the level called `id`, if this version of the program still has it.
+    pub fn rank_of(&self, id: &LevelId) -> Option<Rank> {
+        self.spec.tiers.levels.iter().position(|level| level.id == *id)
+    }
+
+    /// The highest level of which any condition is met.
+    pub fn qualified(&self, spend: Spend, orders: u32) -> Rank {
+        self.levels
+            .iter()
+            .rposition(|level| {
+                level.spend.is_some_and(|it| spend >= it)
+                    || level.orders.is_some_and(|it| orders >= it)
+            })
+            .unwrap_or(0)
+    }
+
+    /// The campaigns for which an order of `channel`, paid on `paid_on`, comes into question, with
+    /// the condition that its amount must meet.
+    pub fn campaigns_for(
+        &self,
+        paid_on: Date,
+        channel: Option<&Channel>,
+    ) -> impl Iterator<Item = (&Campaign, Condition)> {
+        let channel = channel.cloned();
+        self.spec.campaigns.iter().zip(self.campaigns.iter().copied()).filter(
+            move |(campaign, _)| {
+                campaign.from.is_none_or(|it| it <= paid_on)
+                    && campaign.until.is_none_or(|it| paid_on <= it)
+                    && (campaign.channels.is_empty()
+                        || channel.as_ref().is_some_and(|it| campaign.channels.contains(it)))
+            },
+        )
+    }
+}
+
+/// Everything that is wrong with a program as a whole; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the program has {} mistakes, the first at {}", .0.len(), .0.first().map_or("?", |it| &it.path))]
+pub struct InvalidProgram(pub Vec<ProgramMistake>);
+
+/// One mistake of a program, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramMistake {
+    /// The field, such as `tiers.levels[2].spend`.
+    pub path: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What can be wrong between the fields of a program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A text for people is blank.
+    #[error("must not be empty")]
+    Empty,
+    /// No such time zone.
+    #[error("there is no time zone `{0}`")]
+    UnknownTimeZone(String),
+    /// No such currency.
+    #[error("there is no currency `{0}`")]
+    UnknownCurrency(String),
+    /// A rate for the program's own currency.
+    #[error("`{0}` is the program's own currency, which always counts as it is")]
+    OwnCurrency(Currency),
+    /// A number that must be above zero.
+    #[error("must be more than 0")]
+    Zero,
+    /// A number that is too large to be meant.
+    #[error("must be at most {0}")]
+    TooLarge(u32),
+    /// Money with more digits than the currency has.
+    #[error("has more digits after the point than {0} has minor units")]
+    FinerThanCurrency(Currency),
+    /// No level at all.
+    #[error("a program needs at least its lowest level")]
+    NoLevels,
+    /// The lowest level asks for something, so that nobody starts anywhere.
+    #[error("the lowest level is missing: the first level must have no condition")]
+    LowestLevelMissing,
+    /// A level above the lowest that nobody can reach.
+    #[error("a level above the lowest needs a condition")]
+    NoCondition,
+    /// The same id or name a second time.
+    #[error("`{value}` is used before, by {by}")]
+    Repeated {
+        /// What is used twice.
+        value: String,
+        /// Where it stood first.
+        by: String,
+    },
+    /// A threshold that does not rise.
+    #[error("must be more than the {threshold} of the level `{below}`")]
+    NotAbove {
+        /// The threshold of the level below.
+        threshold: String,
+        /// The level below.
+        below: LevelId,
+    },
+    /// A stage that ends and begins again.
+    #[error("the levels of stage `{0}` must follow each other")]
+    StageTornApart(String),
+    /// A campaign that gives nothing.
+    #[error("a campaign gives either a `bonus` or `points`")]
+    GivesNothing,
+    /// A campaign that gives a rate and a number.
+    #[error("a campaign gives either a `bonus` or `points`, not both")]
+    GivesBoth,
+    /// A campaign that ends before it begins.
+    #[error("ends before it begins, on {0}")]
+    EndsBeforeStart(Date),
+    /// Two caps for one period.
+    #[error("there is another cap for the same period")]
+    RepeatedPeriod,
+}
+
+/// How long points may live or wait at most: a hundred years.
+const MONTHS_MAX: u32 = 1_200;
+/// The same in days.
+const DAYS_MAX: u32 = 36_525;
+
+impl TryFrom<ProgramSpec> for Program {
+    type Error = InvalidProgram;
+
+    fn try_from(spec: ProgramSpec) -> Result<Self, Self::Error> {
+        let mut mistakes = Mistakes::default();
+        check_texts(&spec, &mut mistakes);
+        let calendar = Calendar::of(&spec.time_zone);
+        if calendar.is_none() {
+            mistakes.add("time_zone", Problem::UnknownTimeZone(spec.time_zone.clone()));
+        }
+        check_rates(&spec, &mut mistakes);
+        check_earning(&spec, &mut mistakes);
+        check_caps(&spec, &mut mistakes);
+        let levels = check_levels(&spec, &mut mistakes);
+        let campaigns = check_campaigns(&spec, &mut mistakes);
+        match calendar {
+            Some(calendar) if mistakes.0.is_empty() => {
+                Ok(Self { spec, calendar, levels, campaigns })
+            }
+            _ => Err(InvalidProgram(mistakes.0)),
+        }
+    }
+}
+
+impl From<Program> for ProgramSpec {
+    fn from(program: Program) -> Self {
+        program.spec
+    }
+}
+
+#[derive(Default)]
+struct Mistakes(Vec<ProgramMistake>);
+
+impl Mistakes {
+    fn add(&mut self, path: impl Into<String>, problem: Problem) {
+        self.0.push(ProgramMistake { path: path.into(), problem });
+    }
+
+    /// `amount` in minor units, or nothing and a mistake.
+    fn minor(&mut self, path: &str, amount: Rate, currency: Currency) -> Option<Spend> {
+        if amount.is_zero() {
+            self.add(path, Problem::Zero);
+            return None;
+        }
+        let minor = amount.in_units_of(currency.exponent()).and_then(Minor::try_from);
+        if minor.is_err() {
+            self.add(path, Problem::FinerThanCurrency(currency));
+        }
+        minor.ok().map(Spend::of_minor)
+    }
+}
+
+fn check_texts(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    if spec.name.trim().is_empty() {
+        mistakes.add("name", Problem::Empty);
+    }
+    if spec.version == 0 {
+        mistakes.add("version", Problem::Zero);
+    }
+}
+
+fn check_rates(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    if spec.point_value.is_some_and(Rate::is_zero) {
+        mistakes.add("point_value", Problem::Zero);
+    }
+    for (code, rate) in &spec.rates {
+        let path = format!("rates.{code}");
+        match code.parse::<Currency>() {
+            Err(_) => mistakes.add(path, Problem::UnknownCurrency(code.clone())),
+            Ok(currency) if currency == spec.currency => {
+                mistakes.add(path, Problem::OwnCurrency(currency));
+            }
+            Ok(_) if rate.is_zero() => mistakes.add(path, Problem::Zero),
+            Ok(_) => (),
+        }
+    }
+}
+
+fn check_earning(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    let mut check = |path, value, max| {
+        if value > max {
+            mistakes.add(path, Problem::TooLarge(max));
+        }
+    };
+    check("earning.pending_days", spec.earning.pending_days, DAYS_MAX);
+    check("earning.expiry_months", spec.earning.expiry_months, MONTHS_MAX);
+    check("spending.reinstate_days", spec.spending.reinstate_days, DAYS_MAX);
+}
+
+fn check_caps(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    if spec.caps.per_order.is_some_and(Points::is_zero) {
+        mistakes.add("caps.per_order", Problem::Zero);
+    }
+    for (index, cap) in spec.caps.per_member.iter().enumerate() {
+        if cap.points.is_zero() {
+            mistakes.add(format!("caps.per_member[{index}].points"), Problem::Zero);
+        }
+        if spec.caps.per_member.iter().take(index).any(|it| it.period == cap.period) {
+            mistakes.add(format!("caps.per_member[{index}].period"), Problem::RepeatedPeriod);
+        }
+    }
+}
+
+fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Level> {
+    let levels = &spec.tiers.levels;
+    if levels.is_empty() {
+        mistakes.add("tiers.levels", Problem::NoLevels);
+    }
+    let mut checked = Vec::with_capacity(levels.len());
+    // The last level below that sets the threshold; a level may set one of them only.
+    let mut highest_spend: Option<(Spend, &LevelSpec)> = None;
+    let mut highest_orders: Option<(u32, &LevelSpec)> = None;
+    for (rank, level) in levels.iter().enumerate() {
+        let path = |field: &str| format!("tiers.levels[{rank}].{field}");
+        if level.name.trim().is_empty() {
+            mistakes.add(path("name"), Problem::Empty);
+        }
+        check_repeats(levels, rank, level, mistakes);
+        let spend =
+            level.spend.and_then(|spend| mistakes.minor(&path("spend"), spend, spec.currency));
+        if level.orders == Some(0) {
+            mistakes.add(path("orders"), Problem::Zero);
+        }
+        let has_condition = level.spend.is_some() || level.orders.is_some();
+        if rank == 0 && has_condition {
+            mistakes.add(format!("tiers.levels[{rank}]"), Problem::LowestLevelMissing);
+        }
+        if rank > 0 && !has_condition {
+            mistakes.add(format!("tiers.levels[{rank}]"), Problem::NoCondition);
+        }
+        if let Some(spend) = spend {
+            if let Some((_, below)) = highest_spend.filter(|(it, _)| spend <= *it) {
+                let threshold = below.spend.unwrap_or(Rate::ZERO).to_string();
+                let below = below.id.clone();
+                mistakes.add(path("spend"), Problem::NotAbove { threshold, below });
+            }
+            highest_spend = Some((spend, level));
+        }
+        if let Some(orders) = level.orders.filter(|it| *it > 0) {
+            if let Some((threshold, below)) = highest_orders.filter(|(it, _)| orders <= *it) {
+                let threshold = threshold.to_string();
+                let below = below.id.clone();
+                mistakes.add(path("orders"), Problem::NotAbove { threshold, below });
+            }
+            highest_orders = Some((orders, level));
+        }
+        checked.push(Level { spend, orders: level.orders });
+    }
+    checked
+}
+
+fn check_repeats(levels: &[LevelSpec], rank: Rank, level: &LevelSpec, mistakes: &mut Mistakes) {
+    let before = || levels.iter().take(rank).enumerate();
+    if let Some((other, _)) = before().find(|(_, it)| it.id == level.id) {
+        mistakes.add(
+            format!("tiers.levels[{rank}].id"),
+            Problem::Repeated {
+                value: level.id.to_string(),
+                by: format!("level {}", other.saturating_add(1)),
+            },
+        );
+    }
+    if let Some((_, other)) = before().find(|(_, it)| it.name == level.name) {
+        mistakes.add(
+            format!("tiers.levels[{rank}].name"),
+            Problem::Repeated {
+                value: level.name.clone(),
+                by: format!("the level `{}`", other.id),
+            },
+        );
+    }
+    let previous = rank.checked_sub(1).and_then(|it| levels.get(it));
+    if let (Some(stage), Some(previous)) = (&level.stage, previous)
+        && previous.stage.as_ref() != Some(stage)
+        && before().any(|(_, it)| it.stage.as_ref() == Some(stage))
+    {
+        mistakes.add(format!("tiers.levels[{rank}].stage"), Problem::StageTornApart(stage.clone()));
+    }
+}
+
+fn check_campaigns(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Condition> {
+    let mut conditions = Vec::with_capacity(spec.campaigns.len());
+    for (index, campaign) in spec.campaigns.iter().enumerate() {
+        let path = |field: &str| format!("campaigns[{index}].{field}");
+        if campaign.name.trim().is_empty() {
+            mistakes.add(path("name"), Problem::Empty);
+        }
+        let mut before = spec.campaigns.iter().take(index);
+        if let Some(other) = before.position(|it| it.name == campaign.name) {
+            let by = format!("campaign {}", other.saturating_add(1));
+            mistakes.add(path("name"), Problem::Repeated { value: campaign.name.clone(), by });
+        }
+        match (campaign.bonus, campaign.points) {
+            (None, None) => mistakes.add(format!("campaigns[{index}]"), Problem::GivesNothing),
+            (Some(_), Some(_)) => mistakes.add(path("points"), Problem::GivesBoth),
+            (Some(bonus), None) if bonus.is_zero() => mistakes.add(path("bonus"), Problem::Zero),
+            (None, Some(Points::ZERO)) => mistakes.add(path("points"), Problem::Zero),
+            (Some(_), None) | (None, Some(_)) => (),
+        }
+        if let (Some(from), Some(until)) = (campaign.from, campaign.until)
+            && until < from
+        {
+            mistakes.add(path("until"), Problem::EndsBeforeStart(from));
+        }
+        let min_spend = campaign
+            .min_amount
+            .and_then(|amount| mistakes.minor(&path("min_amount"), amount, spec.currency));
+        conditions.push(Condition { min_spend });
+    }
+    conditions
+}

@@ -1,0 +1,393 @@
+//! The one use case, [`execute`]: load, decide, append; and its port, [`Ledger`].
+//!
+//! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
+//! [`memory`], the store that `simulate` and tests use.
+
+pub mod memory;
+
+use std::{error::Error, future::Future, sync::Arc};
+
+use jiff::Timestamp;
+use loyalty_domain::{
+    account::{Account, Balance},
+    command::{Command, Fingerprint, Request, Waiting},
+    decide::{Decision, Held, Rejection, SpendState, decide},
+    event::Event,
+    id::{CommandId, MemberId, OrderId},
+    order::OrderState,
+    points::{OutOfRange, Points},
+    program::Program,
+};
+use serde::{Deserialize, Serialize};
+
+/// All that one command did, kept for ever under its natural id and never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The natural id.
+    pub id: CommandId,
+    /// What tells a repeat from another command under the same id.
+    pub fingerprint: Fingerprint,
+    /// The instant that the sender named.
+    pub sent_at: Timestamp,
+    /// The instant at which it took effect: its own, or the account's clock if that was later.
+    pub at: Timestamp,
+    /// Whose account it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<MemberId>,
+    /// The account's sequence number; `None` if it left no account changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// The version of the program that it was decided by.
+    pub program_version: u32,
+    /// The answer.
+    pub answer: Answer,
+    /// What the account's statement shows afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+}
+
+/// What a command was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Yes, and this happened.
+    Accepted(Vec<Event>),
+    /// Yes, once its order comes.
+    Waiting(Waiting),
+    /// No.
+    Refused(Rejection),
+}
+
+/// What [`execute`] has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The command took effect, waits, or was refused, and this was recorded now.
+    Now(Arc<Entry>),
+    /// The same command was answered before; nothing was written.
+    Before(Arc<Entry>),
+    /// The id was used before for another command, which stands. A mistake of the sender, to be
+    /// reported and never applied; nothing was written.
+    Reused(Arc<Entry>),
+}
+
+/// What a request needs to be decided, as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// What stands under the request's own id.
+    pub entry: Option<Arc<Entry>>,
+    /// What the request's order, or the use of points that it is about, holds.
+    pub holds: Held,
+    /// How often what it holds was changed.
+    pub revision: Revision,
+    /// The account of the member named, or of the order's member; new accounts are empty.
+    pub account: Account,
+}
+
+/// How often the entries under one order were added to; 0: there are none.
+pub type Revision = u32;
+
+/// Everything that one command changes, together or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Entries, each only if its id is new. At least one.
+    pub entries: Vec<Arc<Entry>>,
+    /// Accounts as they become, each only if it is still at the sequence number that was read.
+    /// At most [`ACCOUNTS_MAX`].
+    pub accounts: Vec<AccountChange>,
+    /// Orders under which entries are added, each only at the revision that was read.
+    pub orders: Vec<OrderChange>,
+    /// Conditional counters and unique keys. At most [`CLAIMS_MAX`].
+    pub claims: Vec<Claim>,
+}
+
+/// How many accounts one command may change: two of a transfer or merge, and a third for a reward.
+pub const ACCOUNTS_MAX: usize = 3;
+/// How many claims one command may make.
+pub const CLAIMS_MAX: usize = 8;
+
+/// An account as it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountChange {
+    /// Whose.
+    pub member_id: MemberId,
+    /// The sequence number that was read; 0: there was none.
+    pub expected: u64,
+    /// The account, its sequence number raised.
+    pub account: Account,
+}
+
+/// An order under which an entry is added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderChange {
+    /// Which.
+    pub order_id: OrderId,
+    /// The revision that was read.
+    pub expected: Revision,
+}
+
+/// Something that only so many may have: stock, a budget, a cap, a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What is claimed.
+    pub key: ClaimKey,
+    /// How.
+    pub condition: ClaimCondition,
+}
+
+/// What is claimed: a kind and a name within it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimKey {
+    /// `stock`, `budget`, `code`, ….
+    pub kind: &'static str,
+    /// Which one.
+    pub name: String,
+}
+
+/// How something is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimCondition {
+    /// Adds to a counter, unless it would pass its limit.
+    Counter {
+        /// How much.
+        by: u64,
+        /// What the counter may reach.
+        limit: u64,
+    },
+    /// Takes a key that nobody has.
+    Unique,
+}
+
+/// How an [`append`](Ledger::append) ended, in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Everything is stored.
+    Now,
+    /// An entry's id was known: nothing is stored, and this stands under it.
+    Before(Arc<Entry>),
+    /// A claim failed: nothing is stored.
+    ClaimFailed {
+        /// Which of the change's claims.
+        index: usize,
+    },
+    /// An account or an order has changed since it was read: nothing is stored.
+    Raced,
+}
+
+/// Where accounts and entries are kept.
+///
+/// Every implementation passes the contract suite in `tests/ledger`.
+pub trait Ledger: Sync {
+    /// Reads all that `request` needs, in as few reads as the store allows.
+    ///
+    /// What was read need not be from one instant: [`Ledger::append`] finds out.
+    fn load(&self, request: &Request) -> impl Future<Output = Result<Loaded, LedgerError>> + Send;
+
+    /// Stores `change`, together or not at all.
+    ///
+    /// Idempotence is checked before anything else: an id that is known yields [`Appended::Before`],
+    /// however far the accounts have moved on.
+    fn append(&self, change: Change) -> impl Future<Output = Result<Appended, LedgerError>> + Send;
+}
+
+/// How long [`execute`] goes on after a lost race.
+///
+/// The clock and the jitter belong to whoever calls, since nothing here may read them.
+pub trait Patience: Send {
+    /// Waits before the next attempt, of which `attempt` have been lost; `false` to give up.
+    fn wait(&mut self, attempt: u32) -> impl Future<Output = bool> + Send;
+}
+
+/// Tries a number of times without waiting, where no other writer takes long.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempts(pub u32);
+
+impl Patience for Attempts {
+    async fn wait(&mut self, attempt: u32) -> bool {
+        attempt < self.0
+    }
+}
+
+/// The ledger could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Other writers won every attempt.
+    #[error("account changed under us {attempts} times")]
+    Contended {
+        /// How often we tried.
+        attempts: u32,
+    },
+    /// A change is outside of the limits of the port: a bug of ours.
+    #[error("a change needs entries, at most 3 accounts and at most 8 claims")]
+    InvalidChange,
+    /// A claim failed that the command knows no answer for: a bug of ours.
+    #[error("claim {index} failed, and the command does not say what that means")]
+    UnexpectedClaim {
+        /// Which of the change's claims.
+        index: usize,
+    },
+    /// What is stored, or was about to be, makes no sense: a bug of ours.
+    #[error("ledger data is corrupt")]
+    Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// The store did not do what we asked, and may if asked again.
+    #[error("ledger store is unavailable during {operation}")]
+    Unavailable {
+        /// The operation that failed, as the store names it.
+        operation: &'static str,
+        /// What the store said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl LedgerError {
+    /// Whether sending the same request again, unchanged, may succeed.
+    ///
+    /// Exhaustive on purpose: a new variant does not compile until somebody decides.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Contended { .. } | Self::Unavailable { .. } => true,
+            Self::InvalidChange | Self::UnexpectedClaim { .. } | Self::Corrupt(_) => false,
+        }
+    }
+}
+
+impl From<OutOfRange> for LedgerError {
+    fn from(error: OutOfRange) -> Self {
+        Self::Corrupt(Box::new(error))
+    }
+}
+
+/// Answers `request` exactly once, however often it is delivered.
+///
+/// # Errors
+///
+/// A [`LedgerError`]; nothing was stored, unless the store failed after accepting the write, in
+/// which case the next delivery is answered with [`Answered::Before`].
+pub async fn execute<L: Ledger, P: Patience>(
+    ledger: &L,
+    program: &Program,
+    patience: &mut P,
+    request: &Request,
+) -> Result<Answered, LedgerError> {
+    let fingerprint = request.fingerprint();
+    let answered = |entry: Arc<Entry>| {
+        if entry.fingerprint == fingerprint {
+            Answered::Before(entry)
+        } else {
+            Answered::Reused(entry)
+        }
+    };
+    let mut attempts = 0;
+    loop {
+        let loaded = ledger.load(request).await?;
+        if let Some(entry) = loaded.entry {
+            return Ok(answered(entry));
+        }
+        let (entry, change) = answer(program, request, fingerprint, &loaded)?;
+        match ledger.append(change).await? {
+            Appended::Now => return Ok(Answered::Now(entry)),
+            Appended::Before(entry) => return Ok(answered(entry)),
+            Appended::ClaimFailed { index } => return Err(LedgerError::UnexpectedClaim { index }),
+            Appended::Raced => {
+                attempts += 1;
+                if !patience.wait(attempts).await {
+                    return Err(LedgerError::Contended { attempts });
+                }
+            }
+        }
+    }
+}
+
+/// Decides, and makes the entry and the change that record it.
+fn answer(
+    program: &Program,
+    request: &Request,
+    fingerprint: Fingerprint,
+    loaded: &Loaded,
+) -> Result<(Arc<Entry>, Change), LedgerError> {
+    let mut entry = Entry {
+        id: request.id.clone(),
+        fingerprint,
+        sent_at: request.at,
+        at: request.at,
+        member_id: request.member_id().cloned(),
+        sequence: None,
+        program_version: program.spec().version,
+        answer: Answer::Accepted(Vec::new()),
+        balance: None,
+    };
+    let mut change = Change::default();
+    if let Some(order_id) = request.id.order_id() {
+        let order_id = order_id.clone();
+        change.orders.push(OrderChange { order_id, expected: loaded.revision });
+    }
+    if let (Command::CorrectOrder { .. }, Held::Order(order)) = (&request.command, &loaded.holds) {
+        entry.member_id.clone_from(&order.member_id);
+    }
+    match decide(program, &loaded.holds, &loaded.account, request) {
+        Err(rejection) => entry.answer = Answer::Refused(rejection),
+        Ok(Decision::Waits(waiting)) => entry.answer = Answer::Waiting(waiting),
+        Ok(Decision::Effect { at, events, account }) => {
+            entry.at = at;
+            entry.answer = Answer::Accepted(events);
+            if let (Some(mut account), Some(member_id)) = (account, entry.member_id.clone()) {
+                let expected = account.sequence;
+                account.end_entry(at)?;
+                entry.sequence = Some(account.sequence);
+                entry.balance = Some(account.balance()?);
+                change.accounts.push(AccountChange { member_id, expected, account });
+            }
+        }
+    }
+    let entry = Arc::new(entry);
+    change.entries.push(Arc::clone(&entry));
+    Ok((entry, change))
+}
+
+/// What an order, or a use of points, holds after one more `entry` under it.
+///
+/// Every store folds its entries with this, so that none can read them differently.
+pub fn hold(mut holds: Held, entry: &Entry) -> Held {
+    match (&entry.id, &entry.answer) {
+        (CommandId::Order(_), answer) => {
+            let mut order = OrderState { member_id: entry.member_id.clone(), record: None };
+            if let Answer::Accepted(events) = answer {
+                for event in events {
+                    order.apply(event);
+                }
+            }
+            holds = Held::Order(order);
+        }
+        (_, Answer::Waiting(waiting)) => match &mut holds {
+            Held::Waiting(all) => all.push(waiting.clone()),
+            Held::Nothing => holds = Held::Waiting(vec![waiting.clone()]),
+            // The order came between reading and waiting, which a store must not let happen.
+            Held::Order(_) | Held::Spend(_) => (),
+        },
+        (_, Answer::Accepted(events)) => {
+            for event in events {
+                match (&mut holds, event) {
+                    (Held::Order(order), event) => order.apply(event),
+                    (Held::Nothing, Event::Spent { uses }) => {
+                        let member_id = entry.member_id.clone();
+                        let given_back = Points::ZERO;
+                        holds =
+                            Held::Spend(SpendState { member_id, uses: uses.clone(), given_back });
+                    }
+                    (Held::Spend(spend), Event::GivenBack { debt_paid, restored, lost, .. }) => {
+                        spend.given_back = restored
+                            .iter()
+                            .map(|it| it.points)
+                            .chain([*debt_paid, *lost, spend.given_back])
+                            .try_fold(Points::ZERO, Points::plus)
+                            // What came back is part of what was used, which was counted.
+                            .unwrap_or(Points::MAX);
+                    }
+                    (Held::Nothing | Held::Waiting(_) | Held::Spend(_), _) => (),
+                }
+            }
+        }
+        (_, Answer::Refused(_)) => (),
+    }
+    holds
+}

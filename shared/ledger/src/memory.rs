@@ -1,0 +1,179 @@
+//! The ledger in memory: what `simulate` runs on, and the plainest reading of the port.
+
+use std::{
+    collections::{HashMap, hash_map},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use loyalty_domain::{
+    account::Account,
+    command::{Command, Request},
+    decide::Held,
+    event::Event,
+    id::{CommandId, MemberId, OrderId},
+};
+
+use crate::{
+    ACCOUNTS_MAX, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition, ClaimKey, Entry,
+    Ledger, LedgerError, Loaded, Revision, hold,
+};
+
+/// A ledger that forgets everything when it is dropped.
+///
+/// Changes are made under one lock, so a change is seen whole or not at all.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    entries: Vec<Arc<Entry>>,
+    by_id: HashMap<CommandId, usize>,
+    orders: HashMap<OrderId, (Revision, Held)>,
+    spends: HashMap<CommandId, Held>,
+    accounts: HashMap<MemberId, Account>,
+    counters: HashMap<ClaimKey, u64>,
+}
+
+impl MemoryLedger {
+    /// Every account, sorted by member id as text.
+    pub fn accounts(&self) -> Vec<(MemberId, Account)> {
+        let kept = self.kept();
+        let mut accounts: Vec<_> =
+            kept.accounts.iter().map(|(id, account)| (id.clone(), account.clone())).collect();
+        accounts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        accounts
+    }
+
+    /// The account of one member.
+    pub fn account(&self, member_id: &MemberId) -> Option<Account> {
+        self.kept().accounts.get(member_id).cloned()
+    }
+
+    /// Every entry, in the order in which they were added.
+    pub fn entries(&self) -> Vec<Arc<Entry>> {
+        self.kept().entries.clone()
+    }
+
+    /// What the counter of a claim has reached.
+    pub fn counter(&self, key: &ClaimKey) -> u64 {
+        self.kept().counters.get(key).copied().unwrap_or(0)
+    }
+
+    // A thread that panicked while it held the lock had not begun to change anything: every check
+    // comes before the first change.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn load(&self, request: &Request) -> Result<Loaded, LedgerError> {
+        let kept = self.kept();
+        if let Some(entry) = kept.entry(&request.id) {
+            return Ok(Loaded { entry: Some(entry), ..Loaded::default() });
+        }
+        let (revision, holds) = match (&request.command, request.id.order_id()) {
+            (_, Some(order_id)) => kept.orders.get(order_id).cloned().unwrap_or_default(),
+            (Command::GiveBack { spend, .. }, None) => {
+                (0, kept.spends.get(spend).cloned().unwrap_or_default())
+            }
+            (_, None) => (0, Held::Nothing),
+        };
+        let member_id = match (&request.command, &holds) {
+            (Command::CorrectOrder { .. }, Held::Order(order)) => order.member_id.as_ref(),
+            _ => request.member_id(),
+        };
+        let account = member_id.and_then(|it| kept.accounts.get(it)).cloned().unwrap_or_default();
+        Ok(Loaded { entry: None, holds, revision, account })
+    }
+
+    async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
+        let is_within_limits = !change.entries.is_empty()
+            && change.accounts.len() <= ACCOUNTS_MAX
+            && change.claims.len() <= CLAIMS_MAX;
+        if !is_within_limits {
+            return Err(LedgerError::InvalidChange);
+        }
+        let mut kept = self.kept();
+        if let Some(entry) = change.entries.iter().find_map(|it| kept.entry(&it.id)) {
+            return Ok(Appended::Before(entry));
+        }
+        if let Some(index) = change.claims.iter().position(|it| !kept.allows(it)) {
+            return Ok(Appended::ClaimFailed { index });
+        }
+        let is_fresh = change.accounts.iter().all(|it| {
+            kept.accounts.get(&it.member_id).map_or(0, |account| account.sequence) == it.expected
+        }) && change.orders.iter().all(|it| {
+            kept.orders.get(&it.order_id).map_or(0, |(revision, _)| *revision) == it.expected
+        });
+        if !is_fresh {
+            return Ok(Appended::Raced);
+        }
+        for claim in change.claims {
+            kept.claim(claim);
+        }
+        for it in change.accounts {
+            kept.accounts.insert(it.member_id, it.account);
+        }
+        for entry in change.entries {
+            kept.add(entry);
+        }
+        Ok(Appended::Now)
+    }
+}
+
+impl Kept {
+    fn entry(&self, id: &CommandId) -> Option<Arc<Entry>> {
+        self.by_id.get(id).and_then(|index| self.entries.get(*index)).map(Arc::clone)
+    }
+
+    fn allows(&self, claim: &Claim) -> bool {
+        let reached = self.counters.get(&claim.key).copied();
+        match claim.condition {
+            ClaimCondition::Counter { by, limit } => {
+                reached.unwrap_or(0).checked_add(by).is_some_and(|sum| sum <= limit)
+            }
+            ClaimCondition::Unique => reached.is_none(),
+        }
+    }
+
+    fn claim(&mut self, claim: Claim) {
+        let by = match claim.condition {
+            ClaimCondition::Counter { by, .. } => by,
+            ClaimCondition::Unique => 1,
+        };
+        let counter = self.counters.entry(claim.key).or_default();
+        *counter = counter.saturating_add(by);
+    }
+
+    fn add(&mut self, entry: Arc<Entry>) {
+        if let Some(order_id) = entry.id.order_id() {
+            match self.orders.entry(order_id.clone()) {
+                hash_map::Entry::Occupied(mut kept) => {
+                    let (revision, holds) = kept.get_mut();
+                    *revision = revision.saturating_add(1);
+                    *holds = hold(std::mem::take(holds), &entry);
+                }
+                hash_map::Entry::Vacant(kept) => {
+                    kept.insert((1, hold(Held::Nothing, &entry)));
+                }
+            }
+        } else if let Answer::Accepted(events) = &entry.answer {
+            for event in events {
+                let spend = if let Event::GivenBack { spend, .. } = event {
+                    spend
+                } else if let Event::Spent { .. } = event {
+                    &entry.id
+                } else {
+                    continue;
+                };
+                let holds = self.spends.entry(spend.clone()).or_default();
+                *holds = hold(std::mem::take(holds), &entry);
+            }
+        }
+        self.by_id.insert(entry.id.clone(), self.entries.len());
+        self.entries.push(entry);
+    }
+}

@@ -1,0 +1,1 @@
+//! The wire: schemas as checked in, examples as sent, and everything that may arrive instead.

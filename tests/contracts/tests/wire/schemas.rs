@@ -1,0 +1,152 @@
+//! The schemas as checked in are those of the code, and say what the code does as far as they can.
+
+use std::fs;
+
+use jsonschema::Validator;
+use loyalty_contracts::{parse, schema::documents};
+use serde_json::Value;
+
+use crate::{examples, path, received_at, wrong};
+
+/// The event of a schema, as `order.paid`.
+fn event_of(file_name: &str) -> &str {
+    file_name.strip_suffix(".v1.json").expect("every schema is of version 1")
+}
+
+fn validators() -> Vec<(String, Validator)> {
+    documents()
+        .unwrap()
+        .into_iter()
+        .map(|document| {
+            let schema: Value = serde_json::from_str(&document.text).unwrap();
+            jsonschema::meta::validate(&schema).expect("it is a schema");
+            let validator = jsonschema::options()
+                .should_validate_formats(true)
+                .build(&schema)
+                .expect("it is a schema");
+            (event_of(document.file_name).to_owned(), validator)
+        })
+        .collect()
+}
+
+/// The name of the event that a message says it is.
+fn name_of(message: &Value) -> Option<&str> {
+    message.get("detail-type").or_else(|| message.get("type")).and_then(Value::as_str)
+}
+
+/// The first line in which two texts differ.
+fn difference(is: &str, should_be: &str) -> String {
+    let lines = is.lines().map(Some).chain(std::iter::repeat(None));
+    let others = should_be.lines().map(Some).chain(std::iter::repeat(None));
+    let (index, (is, should_be)) = lines
+        .zip(others)
+        .take(is.lines().count().max(should_be.lines().count()))
+        .enumerate()
+        .find(|(_, (is, should_be))| is != should_be)
+        .unwrap_or((0, (None, None)));
+    format!("line {}:\n- {}\n+ {}", index + 1, is.unwrap_or("(end)"), should_be.unwrap_or("(end)"))
+}
+
+#[test]
+fn the_schemas_as_checked_in_are_those_of_the_code() {
+    let mut checked_in: Vec<_> = fs::read_dir(path("shared/contracts/schemas"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    checked_in.sort();
+    let documents = documents().unwrap();
+    let mut generated: Vec<_> = documents.iter().map(|it| it.file_name).collect();
+    generated.sort_unstable();
+    assert_eq!(checked_in, generated);
+
+    for document in documents {
+        let name = document.file_name;
+        let text = fs::read_to_string(path("shared/contracts/schemas").join(name)).unwrap();
+
+        assert!(
+            text == document.text,
+            "{name} is not what the code says; the first difference is in {}\nIf the change is \
+             meant, and old messages still parse, write it with\n    cargo run -p loyalty-contracts \
+             --features schemas --example schemas",
+            difference(&text, &document.text)
+        );
+    }
+}
+
+#[test]
+fn every_example_is_valid_under_the_schema_of_its_event_and_no_other() {
+    let validators = validators();
+    for (name, body) in examples() {
+        let message: Value = serde_json::from_slice(&body).unwrap();
+        for (event, validator) in &validators {
+            let is_its_own = name.starts_with(event.as_str());
+            let errors: Vec<_> = validator.iter_errors(&message).map(|it| it.to_string()).collect();
+
+            assert_eq!(errors.is_empty(), is_its_own, "{name} under {event}: {errors:#?}");
+        }
+    }
+}
+
+/// Outcomes of which a schema knows nothing, since it sees neither the clock nor two fields at once.
+const UNSEEN_BY_SCHEMAS: [&str; 9] = [
+    "nothing_refunded",
+    "out_of_range",
+    "repeated_field",
+    "repeated_line",
+    "too_far_ahead",
+    "too_old",
+    "not_json",
+    "not_utf8",
+    "unknown_currency",
+];
+
+/// Messages of other outcomes that a schema takes all the same, each with the reason.
+const UNSEEN_HERE: [(&str, &str); 9] = [
+    ("amount-with-a-point.json", "to a schema, 1.0 is an integer"),
+    ("amount-with-an-exponent.json", "to a schema, 1e3 is an integer"),
+    ("amount-is-minus-zero.json", "to a schema, -0 is 0"),
+    ("points-with-a-point.json", "to a schema, 5.0 is an integer"),
+    ("quantity-with-an-exponent.json", "to a schema, 1e2 is an integer"),
+    ("version-with-point.json", "to a schema, 1.0 is 1"),
+    ("order_id-of-129-bytes-of-emoji.json", "a schema counts characters and not bytes"),
+    (
+        "paid_at-in-the-year-9999.json",
+        "the last day of that year is no instant everywhere on earth",
+    ),
+    ("price-is-too-large.json", "a schema does not count in a text"),
+];
+
+#[test]
+fn a_schema_refuses_what_the_code_refuses_where_a_schema_can() {
+    let validators = validators();
+    let mut refused = 0;
+    for (name, body) in wrong() {
+        let Ok(message) = serde_json::from_slice::<Value>(&body) else { continue };
+        let outcome = parse(&body, received_at()).expect_err(&name).name();
+        if UNSEEN_BY_SCHEMAS.contains(&outcome) || UNSEEN_HERE.iter().any(|(it, _)| *it == name) {
+            continue;
+        }
+        let event = name_of(&message);
+        for (_, validator) in
+            validators.iter().filter(|(it, _)| event.is_none_or(|name| name == it))
+        {
+            assert!(!validator.is_valid(&message), "{name}: {outcome}, but the schema takes it");
+            refused += 1;
+        }
+    }
+
+    assert!(refused > 100, "only {refused} messages were looked at");
+}
+
+#[test]
+fn what_schemas_are_said_not_to_see_they_do_not_see() {
+    let validators = validators();
+    for (name, reason) in UNSEEN_HERE {
+        let (_, body) = wrong().into_iter().find(|(it, _)| it == name).expect(name);
+        let message: Value = serde_json::from_slice(&body).unwrap();
+        let event = name_of(&message).unwrap();
+        let (_, validator) = validators.iter().find(|(it, _)| it == event).unwrap();
+
+        assert!(validator.is_valid(&message), "{name} is no exception any more: {reason}");
+    }
+}

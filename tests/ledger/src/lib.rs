@@ -1,0 +1,291 @@
+//! The contract that every ledger passes: one function for each thing that a store must get right.
+//!
+//! A store's own tests call [`every_ledger`] with a way to make an empty one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "this is a test suite: it panics where a ledger breaks its contract"
+)]
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use loyalty_domain::{
+    account::Account,
+    command::{Correction, Request},
+    id::{ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
+    money::Minor,
+    order::{Content, Line, Order},
+    points::Points,
+    program::{Program, ProgramSpec},
+};
+use loyalty_ledger::{
+    AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
+    Entry, Ledger, LedgerError, OrderChange, execute,
+};
+
+/// Runs the whole contract, each part on an empty ledger of its own.
+pub async fn every_ledger<L: Ledger>(empty: impl Fn() -> L) {
+    a_new_order_is_answered_now_and_a_repeat_before(&empty()).await;
+    the_same_id_with_other_content_is_reported_and_never_applied(&empty()).await;
+    a_refusal_is_remembered(&empty()).await;
+    a_refund_that_comes_first_waits_for_its_order(&empty()).await;
+    a_lost_race_changes_nothing(&empty()).await;
+    a_known_id_comes_before_a_lost_race(&empty()).await;
+    an_order_that_was_added_to_since_is_a_lost_race(&empty()).await;
+    two_accounts_change_together_or_not_at_all(&empty()).await;
+    a_claim_that_fails_changes_nothing(&empty()).await;
+    a_change_outside_of_the_limits_is_a_bug(&empty()).await;
+}
+
+/// One point a pound, at once available, silver from 200.00 on with a bonus of a tenth.
+pub fn program() -> Program {
+    let spec: ProgramSpec = serde_json_program();
+    Program::try_from(spec).unwrap()
+}
+
+fn serde_json_program() -> ProgramSpec {
+    serde_json::from_str(
+        r#"{
+            "name": "Contract", "version": 3, "effective": "2026-01-01", "currency": "GBP",
+            "time_zone": "Europe/London",
+            "earning": {"points_per_unit": "1", "expiry_months": 12},
+            "tiers": {"levels": [
+                {"id": "bronze", "name": "Bronze"},
+                {"id": "silver", "name": "Silver", "spend": "200", "bonus": "0.1"}
+            ]}
+        }"#,
+    )
+    .unwrap()
+}
+
+/// A member's id.
+pub fn member(id: &str) -> MemberId {
+    MemberId::try_from(id).unwrap()
+}
+
+/// An order of one line, paid some seconds after an arbitrary beginning.
+pub fn order(id: &str, member_id: &str, minor: u64, second: i64) -> Request {
+    Request::order(Order {
+        order_id: OrderId::try_from(id).unwrap(),
+        member_id: Some(member(member_id)),
+        paid_at: instant(second),
+        currency: "GBP".parse().unwrap(),
+        channel: None,
+        referral_code: None,
+        content: Content {
+            lines: vec![Line {
+                id: LineId::try_from("1").unwrap(),
+                sku: Sku::try_from("A").unwrap(),
+                category: None,
+                quantity: 1,
+                amount: Minor::try_from(minor).unwrap(),
+                discounts: Minor::ZERO,
+                is_gift_card: false,
+            }],
+            ..Content::default()
+        },
+    })
+}
+
+/// A refund of an amount of an order.
+pub fn refund(order: &str, id: &str, minor: u64, second: i64) -> Request {
+    Request::refund(
+        OrderId::try_from(order).unwrap(),
+        RefundId::try_from(id).unwrap(),
+        instant(second),
+        Correction::Amount(Minor::try_from(minor).unwrap()),
+    )
+}
+
+/// A use of points.
+pub fn spend(key: &str, member_id: &str, points: u64, second: i64) -> Request {
+    Request::spend(
+        ClientId::try_from("till").unwrap(),
+        RequestKey::try_from(key).unwrap(),
+        member(member_id),
+        instant(second),
+        Points::try_from(points).unwrap(),
+    )
+}
+
+/// Some seconds after an arbitrary beginning.
+pub fn instant(second: i64) -> Timestamp {
+    Timestamp::from_second(1_770_000_000 + second).unwrap()
+}
+
+async fn answer(ledger: &impl Ledger, request: &Request) -> Answered {
+    execute(ledger, &program(), &mut Attempts(1), request).await.unwrap()
+}
+
+#[track_caller]
+fn now(answered: Answered) -> Arc<Entry> {
+    match answered {
+        Answered::Now(entry) => entry,
+        Answered::Before(_) | Answered::Reused(_) => panic!("not answered now: {answered:?}"),
+    }
+}
+
+async fn account(ledger: &impl Ledger, member_id: &str) -> Account {
+    ledger.load(&spend("look", member_id, 1, 0)).await.unwrap().account
+}
+
+async fn a_new_order_is_answered_now_and_a_repeat_before(ledger: &impl Ledger) {
+    let request = order("o1", "m1", 5_000, 0);
+
+    let entry = now(answer(ledger, &request).await);
+    let again = answer(ledger, &request).await;
+
+    assert_eq!(entry.sequence, Some(1));
+    assert_eq!(entry.program_version, 3);
+    assert_eq!(entry.balance.unwrap().available.get(), 50);
+    assert_eq!(again, Answered::Before(entry));
+    assert_eq!(account(ledger, "m1").await.sequence, 1);
+}
+
+async fn the_same_id_with_other_content_is_reported_and_never_applied(ledger: &impl Ledger) {
+    let first = now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+
+    let other_amount = answer(ledger, &order("o1", "m1", 6_000, 0)).await;
+    let other_member = answer(ledger, &order("o1", "m2", 5_000, 0)).await;
+
+    assert_eq!(other_amount, Answered::Reused(Arc::clone(&first)));
+    assert_eq!(other_member, Answered::Reused(first));
+    assert_eq!(account(ledger, "m1").await.available().unwrap().get(), 50);
+    assert_eq!(account(ledger, "m2").await, Account::default());
+}
+
+async fn a_refusal_is_remembered(ledger: &impl Ledger) {
+    let request = spend("k1", "m1", 50, 1);
+
+    let refused = now(answer(ledger, &request).await);
+    now(answer(ledger, &order("o1", "m1", 5_000, 2)).await);
+    let again = answer(ledger, &request).await;
+
+    assert!(matches!(refused.answer, Answer::Refused(_)), "{refused:?}");
+    assert_eq!(refused.sequence, None, "a refusal leaves the account alone");
+    assert_eq!(again, Answered::Before(refused));
+    assert_eq!(account(ledger, "m1").await.available().unwrap().get(), 50);
+}
+
+async fn a_refund_that_comes_first_waits_for_its_order(ledger: &impl Ledger) {
+    let early = refund("o1", "r1", 2_000, 9);
+
+    let waits = now(answer(ledger, &early).await);
+    let entry = now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+    let again = answer(ledger, &early).await;
+    let later = now(answer(ledger, &refund("o1", "r2", 500, 10)).await);
+
+    assert!(matches!(waits.answer, Answer::Waiting(_)), "{waits:?}");
+    assert_eq!(entry.balance.unwrap().available.get(), 30);
+    assert_eq!(again, Answered::Before(waits));
+    assert_eq!(later.balance.unwrap().available.get(), 25);
+    assert_eq!(later.member_id, Some(member("m1")));
+}
+
+/// What `execute` would append for an order, with an account of someone's choice.
+async fn change(ledger: &impl Ledger, id: &str, accounts: &[(&str, u64)]) -> Change {
+    let scratch = loyalty_ledger::memory::MemoryLedger::default();
+    let entry = now(answer(&scratch, &order(id, "m1", 5_000, 0)).await);
+    let mut changes = Vec::new();
+    for (member_id, expected) in accounts {
+        let mut account = account(ledger, member_id).await;
+        account.sequence = expected + 1;
+        changes.push(AccountChange { member_id: member(member_id), expected: *expected, account });
+    }
+    Change { entries: vec![entry], accounts: changes, ..Change::default() }
+}
+
+async fn a_lost_race_changes_nothing(ledger: &impl Ledger) {
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+    let before = account(ledger, "m1").await;
+
+    let stale = change(ledger, "o2", &[("m1", 0)]).await;
+    let appended = ledger.append(stale).await.unwrap();
+
+    assert_eq!(appended, Appended::Raced);
+    assert_eq!(account(ledger, "m1").await, before);
+    now(answer(ledger, &order("o2", "m1", 5_000, 0)).await);
+}
+
+async fn a_known_id_comes_before_a_lost_race(ledger: &impl Ledger) {
+    let first = now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+
+    let stale = change(ledger, "o1", &[("m1", 7)]).await;
+    let appended = ledger.append(stale).await.unwrap();
+
+    assert_eq!(appended, Appended::Before(first));
+}
+
+async fn an_order_that_was_added_to_since_is_a_lost_race(ledger: &impl Ledger) {
+    now(answer(ledger, &refund("o1", "r1", 2_000, 9)).await);
+
+    let mut stale = change(ledger, "o1", &[("m1", 0)]).await;
+    let order_id = OrderId::try_from("o1").unwrap();
+    stale.orders = vec![OrderChange { order_id, expected: 0 }];
+    let appended = ledger.append(stale).await.unwrap();
+
+    assert_eq!(appended, Appended::Raced, "the order must not overlook what waits for it");
+}
+
+async fn two_accounts_change_together_or_not_at_all(ledger: &impl Ledger) {
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+
+    let half_stale = change(ledger, "o2", &[("m1", 1), ("m2", 5)]).await;
+    let refused = ledger.append(half_stale).await.unwrap();
+    let untouched = (account(ledger, "m1").await.sequence, account(ledger, "m2").await.sequence);
+    let fresh = change(ledger, "o2", &[("m1", 1), ("m2", 0)]).await;
+    let appended = ledger.append(fresh).await.unwrap();
+
+    assert_eq!((refused, untouched), (Appended::Raced, (1, 0)));
+    assert_eq!(appended, Appended::Now);
+    assert_eq!(account(ledger, "m1").await.sequence, 2);
+    assert_eq!(account(ledger, "m2").await.sequence, 1);
+}
+
+async fn a_claim_that_fails_changes_nothing(ledger: &impl Ledger) {
+    let claim = |by, limit| Claim {
+        key: ClaimKey { kind: "stock", name: "mug".to_owned() },
+        condition: ClaimCondition::Counter { by, limit },
+    };
+    let unique = Claim {
+        key: ClaimKey { kind: "code", name: "ANNA".to_owned() },
+        condition: ClaimCondition::Unique,
+    };
+
+    let mut first = change(ledger, "o1", &[("m1", 0)]).await;
+    first.claims = vec![unique.clone(), claim(2, 3)];
+    let first = ledger.append(first).await.unwrap();
+    let mut second = change(ledger, "o2", &[("m1", 1)]).await;
+    second.claims = vec![claim(2, 3)];
+    let second = ledger.append(second).await.unwrap();
+    let mut third = change(ledger, "o3", &[("m1", 1)]).await;
+    third.claims = vec![claim(1, 3), unique];
+    let third = ledger.append(third).await.unwrap();
+    let mut fourth = change(ledger, "o4", &[("m1", 1)]).await;
+    fourth.claims = vec![claim(1, 3)];
+    let fourth = ledger.append(fourth).await.unwrap();
+
+    assert_eq!(first, Appended::Now);
+    assert_eq!(second, Appended::ClaimFailed { index: 0 });
+    assert_eq!(third, Appended::ClaimFailed { index: 1 });
+    assert_eq!(fourth, Appended::Now, "the claim beside one that failed was not made");
+}
+
+async fn a_change_outside_of_the_limits_is_a_bug(ledger: &impl Ledger) {
+    let too_many = [("m1", 0), ("m2", 0), ("m3", 0), ("m4", 0)];
+
+    let four = ledger.append(change(ledger, "o1", &too_many).await).await;
+    let none = ledger.append(Change::default()).await;
+
+    for result in [four, none] {
+        match result {
+            Err(error @ LedgerError::InvalidChange) => assert!(!error.is_transient()),
+            other => panic!("not refused as a bug: {other:?}"),
+        }
+    }
+    let id = CommandId::Order(OrderId::try_from("o1").unwrap());
+    let loaded = ledger.load(&order("o1", "m1", 5_000, 0)).await.unwrap();
+    assert_eq!(loaded.entry, None, "{id} was not stored");
+}

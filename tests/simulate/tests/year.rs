@@ -1,0 +1,177 @@
+//! A real shop's year becomes points, exactly.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, path::Path};
+
+use loyalty_tests_simulate::{fail, loyalty, repository, scratch, succeed};
+
+fn simulate(orders: &Path, members: &Path) -> std::process::Command {
+    let mut command = loyalty();
+    command
+        .arg("simulate")
+        .args(["--orders".as_ref(), orders])
+        .args(["--columns".into(), repository("infra/imports/online-retail.toml")])
+        .args(["--program".into(), repository("infra/programs/retail-a.toml")])
+        .args(["--as-of", "2011-12-10"])
+        .args(["--members-out".as_ref(), members]);
+    command
+}
+
+#[test]
+fn the_real_year_gives_the_expected_accounts_and_the_expected_import_report() {
+    let members = scratch("year").join("members.csv");
+
+    let report = succeed(&mut simulate(&repository("tests/data/online-retail.csv.gz"), &members));
+
+    let expected = fs::read(repository("tests/data/expected-a.csv")).unwrap();
+    assert!(fs::read(members).unwrap() == expected, "an account is not what it must be");
+    for line in [
+        "Import of 191,404 rows",
+        "6,369  orders of 1,476 members",
+        "1,266  returns with a customer (12 of them of the 11 customers without any order, who get no account)",
+        "1,156  guest orders",
+        "58  guest returns",
+        "1  rejected row",
+        "440  unmatched return lines (3,911 units)",
+        "line 108029: column `document` is neither an order nor a return",
+    ] {
+        assert!(report.contains(line), "the report has no line `{line}`:\n{report}");
+    }
+}
+
+#[test]
+fn the_demo_shows_the_standard_program_on_a_real_extract() {
+    let report = succeed(loyalty().args(["simulate", "--demo"]));
+
+    assert!(report.contains("252  orders of 58 members"), "{report}");
+    assert!(report.contains("Standard (version 1) as of 2011-12-09"), "{report}");
+    assert!(report.contains("points earned"), "{report}");
+}
+
+#[test]
+fn two_programs_side_by_side_say_who_rises_and_what_it_costs() {
+    let mut command = loyalty();
+    command
+        .args(["simulate", "--demo", "--compare"])
+        .arg(repository("infra/programs/retail-a.toml"));
+
+    let report = succeed(&mut command);
+
+    assert!(report.contains("members rise and"), "{report}");
+    assert!(report.contains("points are given, after refunds"), "{report}");
+}
+
+/// Rows of a file whose columns the map of the real year names.
+fn small_file(test: &str, rows: &[u8]) -> (std::path::PathBuf, std::path::PathBuf) {
+    let folder = scratch(test);
+    let mut text =
+        b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+            .to_vec();
+    text.extend_from_slice(rows);
+    fs::write(folder.join("orders.csv"), text).unwrap();
+    (folder.join("orders.csv"), folder.join("members.csv"))
+}
+
+#[test]
+fn a_broken_row_is_rejected_with_its_line_and_takes_no_neighbor_along() {
+    let mut rows = Vec::new();
+    rows.extend_from_slice(b"1,A,\"cups, \"\"red\"\"\",2,2011-01-01 10:00,2.50,m1,UK\r\n"); // 2
+    rows.extend_from_slice(b"1,A,\"never closed,1,2011-01-01 10:00,1.00,m1,UK\n"); // 3
+    rows.extend_from_slice(b"1,K,cups,1,2011-01-01 10:00,3.00,m1,UK\n"); // 4
+    rows.extend_from_slice(b"1,K\n"); // 5
+    rows.extend_from_slice(b"1,K,cups,1,2011-02-30 10:00,3.00,m1,UK\n"); // 6
+    rows.extend_from_slice(b"1,K,cups,1,2011-01-01 10:00,-3.00,m1,UK\n"); // 7
+    rows.extend_from_slice(b"1,K,cups,0,2011-01-01 10:00,3.00,m1,UK\n"); // 8
+    rows.extend_from_slice(b"1,K\xff,cups,1,2011-01-01 10:00,3.00,m1,UK\n"); // 9
+    rows.extend_from_slice(b"1,K,th\xe9,1,2011-01-01 10:00,2.00,m1,UK\n"); // 10: not our column
+    rows.extend_from_slice(b"1,K,cups,1,2011-01-01 10:00,abc,m1,UK\n"); // 11
+    rows.extend_from_slice(b"1,K,cups,1,2011-01-01 10:00,3.00,m2,UK\n"); // 12
+    rows.extend(std::iter::repeat_n(b'x', 2_000_000)); // 13
+    rows.extend_from_slice(b"\n2,K,\"two\nlines\",1,2011-01-02 10:00,7.00,m2,UK"); // 14 and 15
+    let (orders, members) = small_file("broken-rows", &rows);
+
+    let report = succeed(&mut simulate(&orders, &members));
+
+    let accounts = fs::read_to_string(members).unwrap();
+    assert!(accounts.contains("m1,bronze,10,0,0,10,"), "{accounts}");
+    assert!(accounts.contains("m2,bronze,7,0,0,7,"), "{accounts}");
+    assert!(report.contains("9  rejected rows"), "{report}");
+    assert!(report.contains("line 3: a quote is opened and not closed"), "{report}");
+    assert!(report.contains("line 5: has 2 fields where 7 are needed"), "{report}");
+    assert!(report.contains("line 6: column `time`"), "{report}");
+    assert!(report.contains("line 7: column `price` is negative"), "{report}");
+    assert!(report.contains("line 8: the quantity must be more than 0"), "{report}");
+}
+
+#[test]
+fn another_encoding_is_seen_by_its_byte_order_mark() {
+    let text = "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n\
+                1,Ä,1,2011-01-01 10:00,5,m\u{e9}\n";
+    let mut bytes = vec![0xff, 0xfe];
+    bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+    let folder = scratch("utf-16");
+    fs::write(folder.join("orders.csv"), bytes).unwrap();
+    let members = folder.join("members.csv");
+
+    succeed(&mut simulate(&folder.join("orders.csv"), &members));
+
+    assert!(fs::read_to_string(members).unwrap().contains("mé,bronze,5,"));
+}
+
+#[test]
+fn missing_columns_are_all_named_beside_those_that_are_there() {
+    let folder = scratch("missing-columns");
+    fs::write(folder.join("orders.csv"), "InvoiceNo,Price\n1,2\n").unwrap();
+
+    let said = fail(&mut simulate(&folder.join("orders.csv"), &folder.join("members.csv")));
+
+    assert!(said.contains("no column `CustomerID`"), "{said}");
+    assert!(said.contains("no column `UnitPrice`"), "{said}");
+    assert!(said.contains("it has `InvoiceNo`, `Price`"), "{said}");
+}
+
+#[test]
+fn events_have_named_outcomes_and_change_nothing_when_they_come_again() {
+    let order = |id: &str, amount: &str, currency: &str| {
+        format!(
+            r#"{{"type":"order.paid","order_id":"{id}","member_id":"m1","paid_at":"2011-01-01T10:00:00Z","currency":"{currency}","lines":[{{"id":"1","sku":"A","quantity":1,"amount_minor":{amount}}}]}}"#
+        )
+    };
+    let refund = r#"{"detail-type":"order.refunded","source":"shop","detail":{"order_id":"a","refund_id":"r","refunded_at":"2011-01-03T10:00:00Z","amount_minor":400}}"#;
+    let lines = [
+        refund.to_owned(),
+        order("a", "1000", "GBP"),
+        order("a", "1000", "GBP"),
+        order("a", "2000", "GBP"),
+        "not json".to_owned(),
+        order("b", "-1", "GBP"),
+        order("c", "500", "ZAR"),
+        order("d", "9223372036854775807", "GBP"),
+        order("e", "300", "GBP"),
+    ];
+    let folder = scratch("events");
+    fs::write(folder.join("events.jsonl"), lines.join("\n")).unwrap();
+    let mut command = loyalty();
+    command
+        .arg("simulate")
+        .args(["--events".into(), folder.join("events.jsonl")])
+        .args(["--program".into(), repository("infra/programs/retail-a.toml")])
+        .args(["--as-of", "2011-02-01"])
+        .args(["--members-out".into(), folder.join("members.csv")])
+        .args(["--entries-out".into(), folder.join("entries.jsonl")]);
+
+    let report = succeed(&mut command);
+
+    let accounts = fs::read_to_string(folder.join("members.csv")).unwrap();
+    let entries = fs::read_to_string(folder.join("entries.jsonl")).unwrap();
+    assert!(report.contains("Import of 9 events"), "{report}");
+    assert!(report.contains("2 rejected lines"), "{report}");
+    assert!(report.contains("1 repeated, which changes nothing"), "{report}");
+    assert!(report.contains("O#c: the program has no rate for ZAR"), "{report}");
+    assert!(report.contains("with an id that other content has"), "{report}");
+    assert!(accounts.contains("m1,"), "{accounts}");
+    assert_eq!(entries.lines().count(), 5, "{entries}");
+    for line in entries.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
