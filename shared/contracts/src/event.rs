@@ -6,9 +6,12 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use loyalty_domain::command::Request;
+use loyalty_domain::{
+    command::{Command, Correction, Request},
+    id::CommandId,
+};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::error::Category;
@@ -84,6 +87,42 @@ impl Event {
         }
     }
 
+    /// The event that makes `request`, unless no event of an order does.
+    ///
+    /// It is the shortest one: several discounts are one, and a price is the amount that it came to.
+    pub fn of(request: &Request) -> Option<Self> {
+        let at = request.at;
+        match (&request.command, &request.id) {
+            (Command::PayOrder(order), _) => Some(Self::Paid(OrderPaid::of(order))),
+            (Command::CorrectOrder { correction, .. }, CommandId::Refund(order, refund)) => {
+                match correction {
+                    Correction::Lines(lines) => {
+                        Some(Self::Refunded(OrderRefunded::of_lines(order, refund, at, lines)))
+                    }
+                    Correction::Amount(amount) => {
+                        Some(Self::Refunded(OrderRefunded::of_amount(order, refund, at, *amount)))
+                    }
+                    Correction::All | Correction::Content(_) => None,
+                }
+            }
+            (
+                Command::CorrectOrder { correction: Correction::Content(content), .. },
+                CommandId::Change(order, change),
+            ) => Some(Self::Changed(OrderChanged::of(order, change, at, content))),
+            (Command::CorrectOrder { .. }, CommandId::Cancel(order)) => {
+                let order_id = order.clone().into();
+                Some(Self::Cancelled(OrderCancelled { order_id, cancelled_at: at }))
+            }
+            (
+                Command::CorrectOrder { .. }
+                | Command::Spend { .. }
+                | Command::GiveBack { .. }
+                | Command::PostDue { .. },
+                _,
+            ) => None,
+        }
+    }
+
     /// The request that the event makes if it is received at `received_at`.
     ///
     /// # Errors
@@ -95,6 +134,26 @@ impl Event {
             Self::Changed(event) => event.into_request(received_at),
             Self::Cancelled(event) => event.into_request(received_at),
             Self::Refunded(event) => event.into_request(received_at),
+        }
+    }
+}
+
+/// Bare, with its `type`.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Bare<'a, T> {
+            r#type: &'static str,
+            #[serde(flatten)]
+            event: &'a T,
+        }
+
+        let [paid, changed, cancelled, refunded] = NAMES;
+        match self {
+            Self::Paid(event) => Bare { r#type: paid, event }.serialize(serializer),
+            Self::Changed(event) => Bare { r#type: changed, event }.serialize(serializer),
+            Self::Cancelled(event) => Bare { r#type: cancelled, event }.serialize(serializer),
+            Self::Refunded(event) => Bare { r#type: refunded, event }.serialize(serializer),
         }
     }
 }

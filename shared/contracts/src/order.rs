@@ -1,6 +1,6 @@
 //! The shapes of order events, version 1, and what each asks of the domain.
 //!
-//! An importer builds these without any JSON. Fields that an event does not need may be absent or
+//! An importer builds these without any JSON, or makes them of the requests that it has. Fields that an event does not need may be absent or
 //! `null`, which is the same; fields that no shape names are not looked at.
 
 use std::num::NonZeroU32;
@@ -9,24 +9,35 @@ use compact_str::CompactString;
 use jiff::{SignedDuration, Timestamp};
 use loyalty_domain::{
     command::{Correction, RefundLine, Request},
-    id::{ID_BYTES_MAX, InvalidId, LineId},
+    id::{ChangeId, ID_BYTES_MAX, InvalidId, LineId, OrderId, RefundId},
     money::{Currency, Minor},
     order::{self, Content, LINES_MAX, LineKey, Order},
     rate::Rate,
 };
 #[cfg(feature = "schemas")]
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schemas")]
 use crate::schema;
 use crate::{error::EventError, json};
 
+/// Absent is the same as nothing, and shorter.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(amount: &Minor) -> bool {
+    amount.is_zero()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// How far a sender's clock may run ahead of ours.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// An order was paid.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct OrderPaid {
     /// The shop's id of the order. No two orders share one, whoever paid them.
@@ -34,6 +45,7 @@ pub struct OrderPaid {
     pub order_id: CompactString,
     /// The shop's id of the member, absent for a guest. Never a mail address or a phone number.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub member_id: Option<CompactString>,
     /// When it was paid.
     #[serde(deserialize_with = "json::instant")]
@@ -44,6 +56,7 @@ pub struct OrderPaid {
     pub currency: CompactString,
     /// Where it was placed: online, store, app, ….
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<CompactString>,
     /// What was bought: 1 to 10,000 lines.
     #[serde(deserialize_with = "json::objects")]
@@ -52,26 +65,31 @@ pub struct OrderPaid {
     /// Discounts on the whole order, which are not part of any line's.
     #[serde(default, deserialize_with = "json::objects_or_none")]
     #[cfg_attr(feature = "schemas", schemars(with = "Option<Vec<Discount>>"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<Discount>,
     /// Tax, if it is not part of the lines' amounts.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub tax_minor: Minor,
     /// Shipping.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub shipping_minor: Minor,
     /// The part of the order that was paid with points.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub paid_with_points_minor: Minor,
     /// A friend's code that came with the order.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub referral_code: Option<CompactString>,
 }
 
 /// A line of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schemas",
     derive(JsonSchema),
@@ -86,29 +104,34 @@ pub struct Line {
     pub sku: CompactString,
     /// The category of the goods.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<CompactString>,
     /// How many.
     #[cfg_attr(feature = "schemas", schemars(range(max = 4_294_967_295_u32)))]
     pub quantity: NonZeroU32,
     /// Quantity times unit price, before discounts. Either this or `unit_price_minor`.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<Minor>,
     /// The price of one before discounts, where it is finer than a minor unit. What it comes to is
     /// rounded to a minor unit, half away from zero.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Price>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit_price_minor: Option<CompactString>,
     /// Discounts on this line.
     #[serde(default, deserialize_with = "json::objects_or_none")]
     #[cfg_attr(feature = "schemas", schemars(with = "Option<Vec<Discount>>"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<Discount>,
     /// Whether it is a gift card. Default: false.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<bool>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<bool>", extend("default" = false)))]
+    #[serde(skip_serializing_if = "is_false")]
     pub gift_card: bool,
 }
 
 /// A discount.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct Discount {
     /// How much it takes off.
@@ -116,11 +139,12 @@ pub struct Discount {
     pub amount_minor: Minor,
     /// The code that gave it. It is not kept, and an event with another one is the same event.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<String>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CompactString>,
 }
 
 /// An order that was paid was edited: what it is now, complete.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct OrderChanged {
     /// The shop's id of the order.
@@ -140,23 +164,27 @@ pub struct OrderChanged {
     /// Discounts on the whole order, which are not part of any line's.
     #[serde(default, deserialize_with = "json::objects_or_none")]
     #[cfg_attr(feature = "schemas", schemars(with = "Option<Vec<Discount>>"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discounts: Vec<Discount>,
     /// Tax, if it is not part of the lines' amounts.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub tax_minor: Minor,
     /// Shipping.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub shipping_minor: Minor,
     /// The part of the order that was paid with points.
     #[serde(default, deserialize_with = "json::or_default")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>", extend("default" = 0)))]
+    #[serde(skip_serializing_if = "is_zero")]
     pub paid_with_points_minor: Minor,
 }
 
 /// All that was left of an order was cancelled, which happens once to an order.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct OrderCancelled {
     /// The shop's id of the order.
@@ -169,7 +197,7 @@ pub struct OrderCancelled {
 }
 
 /// A part of an order was refunded: lines, shipping and tax, or an amount without lines.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schemas",
     derive(JsonSchema),
@@ -189,20 +217,24 @@ pub struct OrderRefunded {
     /// What is refunded of which lines: at most 10,000.
     #[serde(default, deserialize_with = "json::objects_if_any")]
     #[cfg_attr(feature = "schemas", schemars(length(max = 10_000)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<RefundedLine>>,
     /// What is refunded of shipping.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shipping_minor: Option<Minor>,
     /// What is refunded of tax.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tax_minor: Option<Minor>,
     /// The amount of a refund without lines.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<Minor>,
 }
 
 /// What is refunded of a line.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct RefundedLine {
     /// The line's id within the order.
@@ -307,6 +339,121 @@ impl OrderRefunded {
             )?),
         };
         Ok(Request::refund(order_id, refund_id, self.refunded_at, correction))
+    }
+}
+
+impl OrderPaid {
+    /// The event that asks for `order`.
+    pub fn of(order: &Order) -> Self {
+        let content = &order.content;
+        Self {
+            order_id: order.order_id.clone().into(),
+            member_id: order.member_id.clone().map(Into::into),
+            paid_at: order.paid_at,
+            currency: order.currency.code().into(),
+            channel: order.channel.clone().map(Into::into),
+            lines: content.lines.iter().map(Line::of).collect(),
+            discounts: Discount::of(content.discounts),
+            tax_minor: content.tax,
+            shipping_minor: content.shipping,
+            paid_with_points_minor: content.paid_with_points,
+            referral_code: order.referral_code.clone(),
+        }
+    }
+}
+
+impl OrderChanged {
+    /// The event that says what an order is now.
+    pub fn of(
+        order_id: &OrderId,
+        change_id: &ChangeId,
+        changed_at: Timestamp,
+        content: &Content,
+    ) -> Self {
+        Self {
+            order_id: order_id.clone().into(),
+            change_id: change_id.clone().into(),
+            changed_at,
+            lines: content.lines.iter().map(Line::of).collect(),
+            discounts: Discount::of(content.discounts),
+            tax_minor: content.tax,
+            shipping_minor: content.shipping,
+            paid_with_points_minor: content.paid_with_points,
+        }
+    }
+}
+
+impl OrderRefunded {
+    /// The event that refunds `lines` of an order.
+    pub fn of_lines(
+        order_id: &OrderId,
+        refund_id: &RefundId,
+        refunded_at: Timestamp,
+        lines: &[RefundLine],
+    ) -> Self {
+        let mut event = Self {
+            order_id: order_id.clone().into(),
+            refund_id: refund_id.clone().into(),
+            refunded_at,
+            lines: Some(Vec::with_capacity(lines.len())),
+            shipping_minor: None,
+            tax_minor: None,
+            amount_minor: None,
+        };
+        for RefundLine { key, quantity, amount } in lines {
+            match key {
+                LineKey::Shipping => event.shipping_minor = Some(*amount),
+                LineKey::Tax => event.tax_minor = Some(*amount),
+                LineKey::Line(id) => event.lines.get_or_insert_default().push(RefundedLine {
+                    id: id.clone().into(),
+                    quantity: *quantity,
+                    amount_minor: *amount,
+                }),
+            }
+        }
+        event
+    }
+
+    /// The event that refunds `amount` of an order, whatever its lines.
+    pub fn of_amount(
+        order_id: &OrderId,
+        refund_id: &RefundId,
+        refunded_at: Timestamp,
+        amount: Minor,
+    ) -> Self {
+        Self {
+            order_id: order_id.clone().into(),
+            refund_id: refund_id.clone().into(),
+            refunded_at,
+            lines: None,
+            shipping_minor: None,
+            tax_minor: None,
+            amount_minor: Some(amount),
+        }
+    }
+}
+
+impl Line {
+    fn of(line: &order::Line) -> Self {
+        Self {
+            id: line.id.clone().into(),
+            sku: line.sku.clone().into(),
+            category: line.category.clone().map(Into::into),
+            quantity: line.quantity.try_into().unwrap_or(NonZeroU32::MIN),
+            amount_minor: Some(line.amount),
+            unit_price_minor: None,
+            discounts: Discount::of(line.discounts),
+            gift_card: line.is_gift_card,
+        }
+    }
+}
+
+impl Discount {
+    fn of(amount: Minor) -> Vec<Self> {
+        if amount.is_zero() {
+            return Vec::new();
+        }
+        vec![Self { amount_minor: amount, code: None }]
     }
 }
 

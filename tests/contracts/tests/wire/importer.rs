@@ -5,9 +5,9 @@ use loyalty_contracts::{
     order::{Line, OrderPaid, OrderRefunded, RefundedLine},
     parse,
 };
-use loyalty_domain::money::Minor;
+use loyalty_domain::{command::Request, money::Minor};
 
-use crate::{order, received_at};
+use crate::{examples, order, received_at};
 
 fn minor(amount: u64) -> Minor {
     amount.try_into().unwrap()
@@ -74,4 +74,49 @@ fn a_refund_that_was_built_may_be_of_shipping_alone() {
     assert!(refund(Some(vec![line]), None).into_request(received_at()).is_ok());
     let nothing = refund(None, Some(Minor::ZERO)).into_request(received_at());
     assert_eq!(nothing, Err(EventError::NothingRefunded));
+}
+
+/// That the event made of a request, written and read again, makes the same request.
+#[track_caller]
+fn assert_is_made_again(body: &[u8]) {
+    let request = parse(body, received_at()).expect("the message is right");
+
+    let event = Event::of(&request).expect("a message about an order made it");
+    let written = serde_json::to_vec(&event).expect("an event can be written");
+
+    assert_eq!(
+        parse(&written, received_at()),
+        Ok(request),
+        "{}",
+        String::from_utf8_lossy(&written)
+    );
+}
+
+#[test]
+fn every_example_made_again_of_its_request_makes_the_same_request() {
+    for (_, body) in examples() {
+        assert_is_made_again(&body);
+    }
+}
+
+#[test]
+fn what_is_made_again_says_nothing_that_is_absent() {
+    let request = parse(order().to_string().as_bytes(), received_at()).unwrap();
+
+    let written = serde_json::to_string(&Event::of(&request)).unwrap();
+
+    assert_eq!(
+        written,
+        r#"{"type":"order.paid","order_id":"1001","member_id":"7","paid_at":"2026-06-30T09:15:01Z","currency":"EUR","lines":[{"id":"1","sku":"A","quantity":1,"amount_minor":500}]}"#
+    );
+}
+
+#[test]
+fn what_is_no_event_of_an_order_makes_none() {
+    let client = "till".try_into().unwrap();
+    let key = "1".try_into().unwrap();
+    let points = 5.try_into().unwrap();
+    let spend = Request::spend(client, key, "7".try_into().unwrap(), received_at(), points);
+
+    assert_eq!(Event::of(&spend), None);
 }
