@@ -238,7 +238,7 @@ impl Documents {
         row: &Row,
     ) -> Result<(), RowMistake> {
         let member = text(row, columns.member, "member")?;
-        if !member.is_empty() {
+        if !member.trim().is_empty() {
             self.set_member(index, member)?;
         }
         let time = self.time(map, row.field(columns.time).unwrap_or_default())?;

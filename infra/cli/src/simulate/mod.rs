@@ -18,7 +18,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{Timestamp, civil::Date};
-use loyalty_domain::points::OutOfRange;
+use loyalty_contracts::Event;
+use loyalty_domain::{command::Request, points::OutOfRange};
 use loyalty_ledger::LedgerError;
 
 use self::run::{Run, write_members};
@@ -61,6 +62,10 @@ pub(crate) struct Simulate {
     /// Where to write every entry, one JSON a line, in the order in which they were made.
     #[arg(long, value_name = "JSONL")]
     entries_out: Option<PathBuf>,
+    /// Where to write the file's orders and returns as order events, one JSON a line, in the order in
+    /// which they are sent; --events reads them again.
+    #[arg(long, value_name = "JSONL", conflicts_with = "events")]
+    events_out: Option<PathBuf>,
     /// A small extract of a real shop's year under the standard program.
     #[arg(long, conflicts_with_all = ["orders", "columns", "events"])]
     demo: bool,
@@ -143,7 +148,10 @@ impl Simulate {
         } else {
             let orders = given(&self.orders, "tests/data/online-retail-extract.csv.gz");
             let columns = given(&self.columns, "infra/imports/online-retail.toml");
-            Source::Orders(take_orders(&orders, &columns, &mut runs)?)
+            let mut events = EventsOut::create(self.events_out.as_deref())?;
+            let report = take_orders(&orders, &columns, &mut runs, &mut events)?;
+            events.end()?;
+            Source::Orders(report)
         };
         let as_of = self.as_of.or_else(|| runs.iter().filter_map(Run::day_after).max());
         let as_of = as_of.ok_or(SimulateError::NoEvent)?;
@@ -174,9 +182,9 @@ fn write_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), SimulateError> {
-    let unwritable = |source| SimulateError::Unwritable { path: path.to_owned(), source };
-    let mut out = BufWriter::with_capacity(1 << 18, File::create(path).map_err(unwritable)?);
-    write(&mut out).and_then(|()| out.flush()).map_err(unwritable)
+    let file = File::create(path).map_err(unwritable(path))?;
+    let mut out = BufWriter::with_capacity(1 << 18, file);
+    write(&mut out).and_then(|()| out.flush()).map_err(unwritable(path))
 }
 
 /// Reads a file of orders and lets its events take effect in every run.
@@ -184,6 +192,7 @@ fn take_orders(
     orders: &Path,
     columns: &Path,
     runs: &mut [Run],
+    events: &mut EventsOut<'_>,
 ) -> Result<ImportReport, SimulateError> {
     let map = ColumnMap::load(columns)?;
     let bytes = std::fs::metadata(orders).map_or(0, |it| it.len());
@@ -193,14 +202,45 @@ fn take_orders(
     let mut failed = None;
     let report = watched("posting events", documents, false, |posted| {
         import.events(posted, |request| {
+            if let Err(error) = events.write(&request) {
+                failed.get_or_insert(error);
+            }
             for run in &mut *runs {
                 if let Err(error) = run.take(&request) {
-                    failed.get_or_insert(error);
+                    failed.get_or_insert(error.into());
                 }
             }
         })
     });
-    failed.map_or(Ok(report), |error| Err(error.into()))
+    failed.map_or(Ok(report), Err)
+}
+
+/// The file for events, if there is to be one.
+struct EventsOut<'a>(Option<(&'a Path, BufWriter<File>)>);
+
+impl<'a> EventsOut<'a> {
+    fn create(path: Option<&'a Path>) -> Result<Self, SimulateError> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let file = File::create(path).map_err(unwritable(path))?;
+        Ok(Self(Some((path, BufWriter::with_capacity(1 << 18, file)))))
+    }
+
+    fn write(&mut self, request: &Request) -> Result<(), SimulateError> {
+        let Some((path, out)) = &mut self.0 else { return Ok(()) };
+        serde_json::to_writer(&mut *out, &Event::of(request))
+            .map_err(io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(unwritable(path))
+    }
+
+    fn end(self) -> Result<(), SimulateError> {
+        let Some((path, mut out)) = self.0 else { return Ok(()) };
+        out.flush().map_err(unwritable(path))
+    }
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> SimulateError {
+    move |source| SimulateError::Unwritable { path: path.to_owned(), source }
 }
 
 /// Reads a file of order events and lets them take effect in every run, in the order of the file.
