@@ -1,5 +1,5 @@
 //! The real year, delivered otherwise: the accounts are the same.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::{
     collections::{HashMap, VecDeque},
