@@ -57,8 +57,37 @@ fn two_programs_side_by_side_say_who_rises_and_what_it_costs() {
 
     let report = succeed(&mut command);
 
-    assert!(report.contains("members rise and"), "{report}");
+    // Silver is not the lowest but one of both programs, and is the same level all the same.
+    assert!(report.contains("18  stay  Silver     Silver"), "{report}");
+    assert!(report.contains("17  rise  Bronze     Silver"), "{report}");
+    assert!(report.contains("17 members rise, 12 fall, 29 stay"), "{report}");
     assert!(report.contains("points are given, after refunds"), "{report}");
+    assert!(report.contains("It costs 15.94 GBP less."), "{report}");
+}
+
+#[test]
+fn a_member_whom_one_program_has_no_account_of_is_compared_with_nobody_else() {
+    let folder = scratch("compare");
+    let order = |member: &str, currency: &str, minor: u32| {
+        format!(
+            r#"{{"type":"order.paid","order_id":"{member}","member_id":"{member}","paid_at":"2011-01-01T10:00:00Z","currency":"{currency}","lines":[{{"id":"1","sku":"A","quantity":1,"amount_minor":{minor}}}]}}"#
+        )
+    };
+    // Only the standard program has a rate for euros.
+    let lines = [order("m1", "GBP", 25_000), order("m2", "EUR", 90_000), order("m3", "GBP", 900)];
+    fs::write(folder.join("events.jsonl"), lines.join("\n")).unwrap();
+    let mut command = loyalty();
+    command
+        .arg("simulate")
+        .args(["--events".into(), folder.join("events.jsonl")])
+        .args(["--program".into(), repository("infra/programs/standard.toml")])
+        .args(["--compare".into(), repository("infra/programs/retail-a.toml")]);
+
+    let report = succeed(&mut command);
+
+    assert!(report.contains("1  stay  Member  Bronze"), "{report}");
+    assert!(report.contains("1  rise  Bronze  Silver"), "{report}");
+    assert!(report.contains("1 member with an account only under Standard"), "{report}");
 }
 
 /// Rows of a file whose columns the map of the real year names.

@@ -1,6 +1,10 @@
 //! The report of a simulation, for a shopkeeper to read.
 
-use std::io::{self, Write};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use jiff::civil::Date;
@@ -202,52 +206,67 @@ fn write_comparison(
     let name =
         |program: &Program| format!("{} (version {})", program.spec().name, program.spec().version);
     writeln!(out, "From {} to {}", name(first), name(second))?;
-    // By name, since the second program may have more or fewer levels.
-    let mut moves: Vec<(usize, usize, u64)> = Vec::new();
+    let mut moves: BTreeMap<(usize, usize), u64> = BTreeMap::new();
     let (mut more, mut fewer) = (0_u64, 0_u64);
-    for (old, new) in before.iter().zip(after) {
+    let mut afterwards = after.iter().peekable();
+    let (mut only_before, mut only_after) = (0_u64, 0_u64);
+    for old in before {
+        // Both are sorted by id; a program that refuses all orders of a member has no account of it.
+        while afterwards.next_if(|it| it.id < old.id).is_some() {
+            only_after += 1;
+        }
+        let Some(new) = afterwards.next_if(|it| it.id == old.id) else {
+            only_before += 1;
+            continue;
+        };
         let points = old.balance.available.cmp(&new.balance.available);
         more += u64::from(points.is_lt());
         fewer += u64::from(points.is_gt());
-        match moves.iter_mut().find(|(from, to, _)| (*from, *to) == (old.rank, new.rank)) {
-            Some((_, _, members)) => *members += 1,
-            None => moves.push((old.rank, new.rank, 1)),
-        }
+        *moves.entry((old.rank, new.rank)).or_default() += 1;
     }
-    moves.sort_unstable();
+    only_after += size(afterwards.count());
     let level = |program: &Program, rank: usize| {
         program.levels().get(rank).map_or_else(String::new, |it| it.name.clone())
     };
     let mut table = plain_table();
     table.add_row(["members", "", "from", "to"]);
-    let (mut risen, mut fallen) = (0_u64, 0_u64);
-    for (old, new, members) in moves {
-        let (old_name, new_name) = (level(first, old), level(second, new));
-        let direction = match old.cmp(&new) {
-            std::cmp::Ordering::Less => {
+    let (mut risen, mut fallen, mut stayed) = (0_u64, 0_u64, 0_u64);
+    for ((old, new), members) in moves {
+        let direction = match direction(first, old, second, new) {
+            Ordering::Less => {
                 risen += members;
                 "rise"
             }
-            std::cmp::Ordering::Greater => {
+            Ordering::Greater => {
                 fallen += members;
                 "fall"
             }
-            std::cmp::Ordering::Equal if old_name == new_name => continue,
-            std::cmp::Ordering::Equal => "stay",
+            Ordering::Equal => {
+                stayed += members;
+                "stay"
+            }
         };
+        let (old_name, new_name) = (level(first, old), level(second, new));
         table.add_row([count(members), direction.to_owned(), old_name, new_name]);
     }
     print(out, &mut table, 1)?;
     writeln!(
         out,
-        "  {} members rise and {} fall, counted by levels from the lowest.",
-        count(risen),
-        count(fallen)
+        "  {} rise, {} fall, {} stay. Levels of one name are the same level.",
+        members_of(risen),
+        count(fallen),
+        count(stayed)
     )?;
+    for (members, program) in [(only_before, first), (only_after, second)] {
+        if members > 0 {
+            let name = name(program);
+            writeln!(out, "  {} with an account only under {name}.", members_of(members))?;
+        }
+    }
     writeln!(
         out,
-        "  {} members have more available points and {} have fewer.",
-        count(more),
+        "  {} with more available points, {} with fewer.",
+        members_of(more),
         count(fewer)
     )?;
     let (old, new) =
@@ -258,8 +277,11 @@ fn write_comparison(
         format!("{} fewer", thousands(old.saturating_sub(new)))
     };
     writeln!(out, "  {difference} points are given, after refunds.")?;
-    if let (Some(first_value), Some(second_value)) =
-        (first.spec().point_value, second.spec().point_value)
+    // Where only one program says what a point is worth, it is worth that in both.
+    let values = [first, second].map(|it| it.spec().point_value);
+    if let [first_value, second_value] = values
+        && let Some(first_value) = first_value.or(second_value)
+        && let Some(second_value) = second_value.or(Some(first_value))
         && first.spec().currency == second.spec().currency
     {
         let currency = first.spec().currency;
@@ -273,6 +295,27 @@ fn write_comparison(
         writeln!(out, "  It costs {} {word}.", money(difference, currency))?;
     }
     writeln!(out)
+}
+
+/// Whether a member of the level `old` of `first` who has the level `new` of `second` rose or fell.
+///
+/// The lowest levels are the same, and so are levels of one name. Others are compared within the
+/// program that knows both, and if none does, by their places.
+fn direction(first: &Program, old: usize, second: &Program, new: usize) -> Ordering {
+    if (old, new) == (0, 0) {
+        return Ordering::Equal;
+    }
+    let place = |program: &Program, of: &Program, rank: usize| {
+        let name = &of.levels().get(rank)?.name;
+        program.levels().iter().position(|it| it.name == *name)
+    };
+    if let Some(new) = place(first, second, new) {
+        old.cmp(&new)
+    } else if let Some(old) = place(second, first, old) {
+        old.cmp(&new)
+    } else {
+        old.cmp(&new)
+    }
 }
 
 /// A table without lines, whose first columns are numbers.
@@ -293,8 +336,10 @@ fn print(out: &mut dyn Write, table: &mut Table, numbers: usize) -> io::Result<(
 }
 
 /// `part / whole` in percent with two digits, rounded down.
+/// How many percent `part` is of `whole`, rounded half up to a hundredth; `None` of nothing.
 fn share(part: u128, whole: u128) -> Option<String> {
-    let hundredths = part.checked_mul(10_000)?.checked_div(whole)?;
+    let hundredths =
+        part.checked_mul(10_000)?.checked_add(whole.checked_div(2)?)?.checked_div(whole)?;
     Some(format!("{}.{:02} %", hundredths.checked_div(100)?, hundredths.checked_rem(100)?))
 }
 
@@ -311,6 +356,10 @@ fn money(minor: u128, currency: Currency) -> String {
 
 fn count(number: u64) -> String {
     thousands(number.into())
+}
+
+fn members_of(number: u64) -> String {
+    if number == 1 { "1 member".to_owned() } else { format!("{} members", count(number)) }
 }
 
 fn size(number: usize) -> u64 {
