@@ -51,6 +51,15 @@ impl MemoryLedger {
         self.kept().accounts.get(member_id).cloned()
     }
 
+    /// How many corrections wait for orders that have not come.
+    pub fn waiting(&self) -> usize {
+        let waiting = |holds: &Held| match holds {
+            Held::Waiting(waiting) => waiting.len(),
+            Held::Nothing | Held::Order(_) | Held::Spend(_) => 0,
+        };
+        self.kept().orders.values().map(|(_, holds)| waiting(holds)).sum()
+    }
+
     /// Every entry, in the order in which they were added.
     pub fn entries(&self) -> Vec<Arc<Entry>> {
         self.kept().entries.clone()

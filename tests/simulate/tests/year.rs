@@ -196,8 +196,12 @@ fn events_have_named_outcomes_and_change_nothing_when_they_come_again() {
     assert!(report.contains("Import of 9 events"), "{report}");
     assert!(report.contains("2 rejected lines"), "{report}");
     assert!(report.contains("1 repeated, which changes nothing"), "{report}");
-    assert!(report.contains("O#c: the program has no rate for ZAR"), "{report}");
-    assert!(report.contains("with an id that other content has"), "{report}");
+    assert!(
+        report
+            .contains("line 7: order c: the program has no rate for ZAR; add `ZAR` to its [rates]"),
+        "{report}"
+    );
+    assert!(report.contains("line 4: order a had other content before, which stands"), "{report}");
     assert!(accounts.contains("m1,"), "{accounts}");
     assert_eq!(entries.lines().count(), 5, "{entries}");
     for line in entries.lines() {

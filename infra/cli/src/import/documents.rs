@@ -3,7 +3,7 @@
 use std::{collections::HashMap, str};
 
 use compact_str::CompactString;
-use jiff::{Timestamp, civil::DateTime};
+use jiff::{Timestamp, civil::DateTime, fmt::strtime::BrokenDownTime};
 use loyalty_domain::{
     id::{MemberId, OrderId, Sku},
     money::Currency,
@@ -13,6 +13,9 @@ use super::{
     map::{ColumnMap, Columns, Kind, Worth},
     rows::Row,
 };
+
+/// The years of which orders are taken: events of others are refused.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
 /// Digits below the major unit to which prices are kept: finer than any price list.
 const PRICE_DIGITS: u8 = 9;
@@ -29,7 +32,9 @@ pub(crate) struct Documents {
     pub(crate) rejected: Vec<RejectedRow>,
     /// The document of the row before, which nearly always is the next row's, too.
     last: Option<usize>,
-    last_time: Option<(Vec<u8>, DateTime)>,
+    last_time: Option<(Vec<u8>, Time)>,
+    /// Documents whose rows do not all follow each other.
+    pub(crate) scattered: usize,
 }
 
 /// Texts that occur again and again, each kept once.
@@ -67,14 +72,29 @@ pub(crate) struct Document {
     pub(crate) kind: Kind,
     /// Whose; `None` for a guest's.
     pub(crate) member: Option<u32>,
-    /// The earliest local time of its rows.
-    time: Option<DateTime>,
+    /// Whether a row names a member by what is no id, so that it is no guest's either.
+    has_wrong_member: bool,
+    /// The line of its first row.
+    pub(crate) line: u64,
+    /// The earliest time of its rows.
+    time: Option<Time>,
     /// The instant of it, once all rows are read.
     pub(crate) at: Timestamp,
     pub(crate) currency: Currency,
     pub(crate) channel: Option<CompactString>,
     pub(crate) lines: Vec<DocumentLine>,
+    /// Whether rows of others stand between its own.
+    is_scattered: bool,
     rejected: Vec<RejectedRow>,
+}
+
+/// A time as it stands in a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Time {
+    /// With an offset of its own.
+    Instant(Timestamp),
+    /// As clocks of the map's time zone show it.
+    Local(DateTime),
 }
 
 /// A row of a document.
@@ -104,18 +124,25 @@ pub(crate) enum RowMistake {
     Broken(#[from] super::rows::BrokenRow),
     #[error("has {found} fields where {expected} are needed")]
     TooFewFields { found: usize, expected: usize },
+    #[error(
+        "has {found} fields where the header has {expected}: is a delimiter or a decimal comma not in \
+         quotes?"
+    )]
+    TooManyFields { found: usize, expected: usize },
     #[error("column `{0}` is not in the file's encoding")]
     NotText(&'static str),
     #[error("column `document` is neither an order nor a return")]
     NeitherOrderNorReturn,
     #[error("column `{column}`: {error}")]
     Id { column: &'static str, error: loyalty_domain::id::InvalidId },
-    #[error("column `time` is not a time like the map's time_format, and of a day that exists")]
-    NotATime,
+    #[error("column `time` is not a time like `{format}`, and of a day that exists")]
+    NotATime { format: String },
+    #[error("column `time` is before 1970 or after 2199")]
+    TimeOutOfRange,
     #[error("column `quantity` is not a whole number of at most 4,294,967,295")]
     NotAQuantity,
-    #[error("column `{0}` is not a decimal number")]
-    NotANumber(&'static str),
+    #[error("column `{0}` is not a decimal number such as 1234{point}50", point = char::from(*.1))]
+    NotANumber(&'static str, u8),
     #[error("column `{0}` has too many digits to be counted")]
     TooManyDigits(&'static str),
     #[error("column `{0}` is negative")]
@@ -135,6 +162,11 @@ pub(crate) enum RowMistake {
 }
 
 impl Document {
+    /// Whether no row of it names a member.
+    pub(crate) const fn is_guests(&self) -> bool {
+        self.member.is_none() && !self.has_wrong_member
+    }
+
     /// What `count` of the line at `index` are worth in minor units, rounded half away from zero.
     ///
     /// `None` if that is more than can be counted.
@@ -181,6 +213,11 @@ impl Documents {
             let (found, expected) = (row.len(), columns.needed);
             return Err((None, RowMistake::TooFewFields { found, expected }));
         }
+        // Spreadsheets like to add empty fields at the end.
+        if (columns.all..row.len()).any(|it| row.field(it).is_some_and(|it| !it.is_empty())) {
+            let (found, expected) = (row.len(), columns.all);
+            return Err((None, RowMistake::TooManyFields { found, expected }));
+        }
         let id = text(row, columns.document, "document").map_err(|it| (None, it))?;
         let index = self.document(map, columns, row, id).map_err(|it| (None, it))?;
         self.add_to(index, map, columns, row).map_err(|it| (Some(index), it))
@@ -199,9 +236,12 @@ impl Documents {
         {
             return Ok(last);
         }
-        if let Some(index) = self.by_id.get(id) {
-            self.last = Some(*index);
-            return Ok(*index);
+        if let Some(index) = self.by_id.get(id).copied() {
+            self.last = Some(index);
+            if let Some(document) = self.all.get_mut(index) {
+                self.scattered += usize::from(!std::mem::replace(&mut document.is_scattered, true));
+            }
+            return Ok(index);
         }
         let kind = map.kind_of(id).ok_or(RowMistake::NeitherOrderNorReturn)?;
         OrderId::try_from(id).map_err(|error| RowMistake::Id { column: "document", error })?;
@@ -218,6 +258,9 @@ impl Documents {
             id: id.into(),
             kind,
             member: None,
+            has_wrong_member: false,
+            is_scattered: false,
+            line: row.line,
             time: None,
             at: Timestamp::UNIX_EPOCH,
             currency,
@@ -252,6 +295,8 @@ impl Documents {
         // A negative price comes before a wrong quantity: it says that the row is no sale at all.
         let worth = match map.worth {
             Worth::Price => decimal(row, columns.worth, "price", PRICE_DIGITS, map.decimal_point)?,
+            // What a return is worth is not used, and may have either sign.
+            Worth::Amount if document.kind == Kind::Return => 0,
             Worth::Amount => {
                 let digits = document.currency.exponent();
                 decimal(row, columns.worth, "amount", digits, map.decimal_point)?
@@ -280,21 +325,31 @@ impl Documents {
             Some(known) if self.members.get(known) == member => Ok(()),
             Some(_) => Err(RowMistake::OtherMember),
             None => {
-                MemberId::try_from(member)
-                    .map_err(|error| RowMistake::Id { column: "member", error })?;
+                MemberId::try_from(member).map_err(|error| {
+                    document.has_wrong_member = true;
+                    RowMistake::Id { column: "member", error }
+                })?;
                 document.member = Some(self.members.index_of(member));
                 Ok(())
             }
         }
     }
 
-    fn time(&mut self, map: &ColumnMap, text: &[u8]) -> Result<DateTime, RowMistake> {
+    fn time(&mut self, map: &ColumnMap, text: &[u8]) -> Result<Time, RowMistake> {
         if let Some((last, time)) = &self.last_time
             && last == text
         {
             return Ok(*time);
         }
-        let time = DateTime::strptime(&map.time_format, text).map_err(|_| RowMistake::NotATime)?;
+        let time = time(&map.time_format, text.trim_ascii())
+            .ok_or_else(|| RowMistake::NotATime { format: map.time_format.clone() })?;
+        let year = match time {
+            Time::Local(time) => time.year(),
+            Time::Instant(instant) => map.calendar.day_of(instant).year(),
+        };
+        if !YEARS.contains(&year) {
+            return Err(RowMistake::TimeOutOfRange);
+        }
         self.last_time = Some((text.to_vec(), time));
         Ok(time)
     }
@@ -303,11 +358,15 @@ impl Documents {
     pub(crate) fn end(&mut self, map: &ColumnMap) {
         self.by_id = HashMap::new();
         for document in &mut self.all {
-            if let Some(time) = document.time {
-                // Past the ends of time there is no order; its events are refused there.
-                document.at = map.calendar.instant_of(time).unwrap_or(Timestamp::MAX);
+            match document.time {
+                // Within the years that are taken, every local time has an instant.
+                Some(Time::Local(time)) => {
+                    document.at = map.calendar.instant_of(time).unwrap_or(Timestamp::MAX);
+                }
+                Some(Time::Instant(instant)) => document.at = instant,
+                None => (),
             }
-            if document.member.is_some() {
+            if !document.is_guests() {
                 self.rejected.append(&mut document.rejected);
             }
         }
@@ -341,6 +400,16 @@ fn quantity(
     u32::try_from(quantity.unsigned_abs()).map_err(|_| RowMistake::NotAQuantity)
 }
 
+/// The time in `text`, with an offset if the format has one.
+pub(super) fn time(format: &str, text: &[u8]) -> Option<Time> {
+    let parts = BrokenDownTime::parse(format, text).ok()?;
+    if parts.offset().is_some() || parts.timestamp().is_some() {
+        parts.to_timestamp().ok().map(Time::Instant)
+    } else {
+        parts.to_datetime().ok().map(Time::Local)
+    }
+}
+
 /// A decimal in units of 10^-`digits`; `None` of them may be lost.
 fn decimal(
     row: &Row,
@@ -363,7 +432,7 @@ fn decimal(
             continue;
         }
         if !byte.is_ascii_digit() {
-            return Err(RowMistake::NotANumber(name));
+            return Err(RowMistake::NotANumber(name, point));
         }
         seen = true;
         let digit = u64::from(byte.wrapping_sub(b'0'));
@@ -381,7 +450,7 @@ fn decimal(
             .ok_or(RowMistake::TooManyDigits(name))?;
     }
     if !seen {
-        return Err(RowMistake::NotANumber(name));
+        return Err(RowMistake::NotANumber(name, point));
     }
     let missing = u32::from(digits.saturating_sub(after_point.unwrap_or(0)));
     let value = 10_u64

@@ -2,9 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use loyalty_domain::{calendar::Calendar, money::Currency};
 use regex::Regex;
 use serde::Deserialize;
+
+use crate::toml_reader::nearest;
+
+/// How many columns of a file are named where others are missing.
+const NAMES_SHOWN_MAX: usize = 20;
 
 /// The largest column map.
 const MAP_BYTES_MAX: u64 = 1 << 20;
@@ -55,6 +61,8 @@ pub(crate) struct Columns {
     pub(crate) channel: Option<usize>,
     /// How many fields a row needs.
     pub(crate) needed: usize,
+    /// How many fields the header has.
+    pub(crate) all: usize,
 }
 
 #[derive(Deserialize)]
@@ -130,10 +138,15 @@ pub(crate) enum MapError {
     Invalid { path: PathBuf, message: String },
     /// The file of orders has no such columns.
     #[error(
-        "the file has no column {}; it has {found}",
+        "the file has no column {}; it has {found}{hint}",
         .missing.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" and no column ")
     )]
-    MissingColumns { missing: Vec<String>, found: String },
+    MissingColumns { missing: Vec<String>, found: String, hint: String },
+    /// The file of orders has a column twice, and nobody knows which one is meant.
+    #[error(
+        "the file has two columns `{name}`, the {first}th and the {second}th: rename one of them"
+    )]
+    RepeatedColumn { name: String, first: usize, second: usize },
 }
 
 impl ColumnMap {
@@ -153,6 +166,20 @@ impl ColumnMap {
         let mut mistakes = Vec::new();
         let delimiter = one_byte("file.delimiter", map.file.delimiter, &mut mistakes);
         let decimal_point = one_byte("file.decimal_point", map.file.decimal_point, &mut mistakes);
+        if decimal_point.is_ascii_digit() || decimal_point == b'-' {
+            mistakes.push("file.decimal_point: must be no digit and no minus sign".to_owned());
+        }
+        let time_format = &map.file.time_format;
+        // A format by which its own text cannot be read again would reject every row.
+        let some_time = Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC);
+        let is_read = strtime::format(time_format, &some_time)
+            .is_ok_and(|text| super::documents::time(time_format, text.as_bytes()).is_some());
+        if !is_read {
+            mistakes.push(format!(
+                "file.time_format: by `{time_format}` no day and time can be read; say for example \
+                 `%Y-%m-%d %H:%M`"
+            ));
+        }
         let encoding = map.file.encoding.as_ref().and_then(|label| {
             let encoding = encoding_rs::Encoding::for_label(label.as_bytes());
             if encoding.is_none() {
@@ -227,11 +254,17 @@ impl ColumnMap {
     /// around them.
     pub(crate) fn columns(&self, header: &[String]) -> Result<Columns, MapError> {
         let mut missing = Vec::new();
+        let mut repeated = None;
         let mut needed = 0;
         let mut find = |name: &str| {
-            let index = header.iter().position(|it| it.trim() == name);
-            if index.is_none() {
-                missing.push(name.to_owned());
+            let mut found = header.iter().enumerate().filter(|(_, it)| it.trim() == name);
+            let index = found.next().map(|(index, _)| index);
+            match (index, found.next()) {
+                (None, _) => missing.push(name.to_owned()),
+                (Some(first), Some((second, _))) => {
+                    repeated.get_or_insert((name.to_owned(), first, second));
+                }
+                (Some(_), None) => (),
             }
             let index = index.unwrap_or(0);
             needed = needed.max(index.saturating_add(1));
@@ -250,13 +283,47 @@ impl ColumnMap {
             currency: map.currency.as_ref().map(|it| find(it)),
             channel: map.channel.as_ref().map(|it| find(it)),
             needed: 0,
+            all: header.len(),
         };
         columns.needed = needed;
+        if let Some((name, first, second)) = repeated {
+            let (first, second) = (first.saturating_add(1), second.saturating_add(1));
+            return Err(MapError::RepeatedColumn { name, first, second });
+        }
         if missing.is_empty() {
             return Ok(columns);
         }
-        let found = header.iter().map(|it| format!("`{}`", it.trim())).collect::<Vec<_>>();
-        Err(MapError::MissingColumns { missing, found: found.join(", ") })
+        let hint = self.hint(header, &missing);
+        let rest = header.len().saturating_sub(NAMES_SHOWN_MAX);
+        let mut found: Vec<String> = header
+            .iter()
+            .take(NAMES_SHOWN_MAX)
+            .map(|it| format!("`{}`", it.trim().escape_debug()))
+            .collect();
+        if rest > 0 {
+            found.push(format!("{rest} more"));
+        }
+        Err(MapError::MissingColumns { missing, found: found.join(", "), hint })
+    }
+
+    /// What may have gone wrong with a header that lacks columns.
+    fn hint(&self, header: &[String], missing: &[String]) -> String {
+        if let [only] = header
+            && let Some(delimiter) = [';', '\t', '|', ','].into_iter().find(|it| only.contains(*it))
+            && u8::try_from(delimiter) != Ok(self.delimiter)
+        {
+            let written = delimiter.escape_debug();
+            return format!("; is `delimiter = \"{written}\"` missing in the column map?");
+        }
+        if self.encoding.is_none() && header.iter().any(|it| it.contains('\u{fffd}')) {
+            let hint = "; is the file's `encoding` missing in the column map, such as";
+            return format!("{hint} \"windows-1252\"?");
+        }
+        let near = missing.iter().find_map(|name| {
+            nearest(name, header.iter().map(|it| it.trim()))
+                .map(|it| format!("; is `{name}` `{it}`?"))
+        });
+        near.unwrap_or_default()
     }
 }
 

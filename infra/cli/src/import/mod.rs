@@ -64,6 +64,8 @@ pub(crate) struct ImportReport {
     pub(crate) guest_returns: usize,
     /// Documents whose every row was rejected.
     pub(crate) empty_documents: usize,
+    /// Documents between whose rows rows of others stand.
+    pub(crate) scattered_documents: usize,
     pub(crate) unmatched_lines: usize,
     pub(crate) unmatched_units: u64,
     /// Rows left out, each with its line and reason, by line.
@@ -116,11 +118,11 @@ impl Import {
     }
 
     /// Makes the events, in order of time and at one instant in file order, and gives each to
-    /// `sink`; `progress` counts documents.
+    /// `sink` with the line of its document; `progress` counts documents.
     pub(crate) fn events(
         &mut self,
         progress: &AtomicU64,
-        mut sink: impl FnMut(Request),
+        mut sink: impl FnMut(u64, Request),
     ) -> ImportReport {
         let mut report = ImportReport {
             rows: self.rows,
@@ -139,6 +141,7 @@ impl Import {
             let Some(document) = self.documents.all.get(index) else { continue };
             let Some(member) = document.member else {
                 match document.kind {
+                    _ if !document.is_guests() => report.empty_documents += 1,
                     Kind::Order => report.guest_orders += 1,
                     Kind::Return => report.guest_returns += 1,
                 }
@@ -148,30 +151,31 @@ impl Import {
             report.empty_documents += usize::from(document.lines.is_empty());
             match document.kind {
                 Kind::Order if document.lines.is_empty() => (),
-                Kind::Order => {
-                    report.orders += 1;
-                    match self.order(document) {
-                        Ok(order) => {
-                            sink(Request::order(order));
-                            if let Some(orders) = by_member.get_mut(member) {
-                                orders.push(index);
-                            }
+                Kind::Order => match self.order(document) {
+                    Ok(order) => {
+                        report.orders += 1;
+                        sink(document.line, Request::order(order));
+                        if let Some(orders) = by_member.get_mut(member) {
+                            orders.push(index);
                         }
-                        Err(reason) => report.rejected.push((0, reason)),
                     }
-                }
+                    Err(reason) => report.rejected.push((document.line, reason)),
+                },
                 Kind::Return => {
                     report.returns += 1;
                     if let Some(returns) = returns.get_mut(member) {
                         *returns += 1;
                     }
                     let orders = by_member.get(member).map_or(&[][..], Vec::as_slice);
+                    let line = document.line;
                     for request in self.refunds(index, orders, &mut report) {
-                        sink(request);
+                        sink(line, request);
                     }
                 }
             }
         }
+        report.scattered_documents = self.documents.scattered;
+        report.rejected.sort_by_key(|(line, _)| *line);
         report.members = by_member.iter().filter(|it| !it.is_empty()).count();
         for (orders, returns) in by_member.iter().zip(returns) {
             if orders.is_empty() && returns > 0 {
@@ -189,7 +193,7 @@ impl Import {
             let amount = document
                 .worth(self.worth, line, line.quantity)
                 .and_then(|it| Minor::try_from(it).ok())
-                .ok_or_else(|| format!("order {}: an amount is too large", document.id))?;
+                .ok_or_else(|| format!("an amount of order {} is too large", document.id))?;
             let category = line.category.map(|it| self.documents.categories.get(it));
             lines.push(Line {
                 id: line_id(index).map_err(id)?,
@@ -222,7 +226,7 @@ impl Import {
         report: &mut ImportReport,
     ) -> Vec<Request> {
         let Some(document) = self.documents.all.get(index) else { return Vec::new() };
-        let (id, at) = (document.id.clone(), document.at);
+        let (id, at, line) = (document.id.clone(), document.at, document.line);
         let returned: Vec<(u32, u32)> =
             document.lines.iter().map(|it| (it.sku, it.quantity)).collect();
         let mut touched: Vec<(usize, Vec<RefundLine>)> = Vec::new();
@@ -253,7 +257,7 @@ impl Import {
             let order = self.documents.all.get(order).map(|it| it.id.as_str());
             match refund(order.unwrap_or_default(), &id, at, lines) {
                 Ok(request) => requests.push(request),
-                Err(error) => report.rejected.push((0, error.to_string())),
+                Err(error) => report.rejected.push((line, error.to_string())),
             }
         }
         requests

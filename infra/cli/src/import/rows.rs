@@ -296,11 +296,12 @@ impl ReadAhead {
                     }
                 };
                 chunk.truncate(length);
-                let is_end = chunk.is_empty() || result.is_err();
+                // An empty chunk would be taken for the end, whatever comes after it.
+                let is_end = chunk.is_empty();
+                let is_gone = !is_end && sender.send(Ok(chunk)).is_err();
                 // Nobody listens any more once the reader was dropped.
-                let is_gone = sender.send(Ok(chunk)).is_err()
-                    || result.is_err_and(|error| sender.send(Err(error)).is_err());
-                if is_end || is_gone {
+                let has_failed = result.is_err_and(|error| sender.send(Err(error)).is_ok());
+                if is_end || is_gone || has_failed {
                     return;
                 }
             }

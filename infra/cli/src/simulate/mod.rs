@@ -17,7 +17,11 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::{Timestamp, civil::Date};
+use jiff::{
+    Timestamp,
+    civil::{Date, date},
+    tz::TimeZone,
+};
 use loyalty_contracts::Event;
 use loyalty_domain::{command::Request, points::OutOfRange};
 use loyalty_ledger::LedgerError;
@@ -38,25 +42,25 @@ use crate::{
 #[derive(clap::Args, Debug)]
 pub(crate) struct Simulate {
     /// The file of orders: CSV, gzip or not.
-    #[arg(long, value_name = "CSV", required_unless_present_any = ["demo", "events"])]
+    #[arg(long, value_name = "CSV", requires = "columns")]
     orders: Option<PathBuf>,
     /// Which column of the file is what; see infra/imports.
-    #[arg(long, value_name = "TOML", required_unless_present_any = ["demo", "events"])]
+    #[arg(long, value_name = "TOML", requires = "orders")]
     columns: Option<PathBuf>,
     /// Order events instead of a file of orders: one JSON a line, in the order of their arrival.
     #[arg(long, value_name = "JSONL", conflicts_with_all = ["orders", "columns"])]
     events: Option<PathBuf>,
     /// The program; see infra/programs.
-    #[arg(long, value_name = "TOML", required_unless_present = "demo")]
+    #[arg(long, value_name = "TOML")]
     program: Option<PathBuf>,
     /// A second program, to see who rises, who falls and what it costs.
     #[arg(long, value_name = "TOML")]
     compare: Option<PathBuf>,
     /// Accounts are brought to the first instant of this day; events at or after it are left out.
     /// Without it: the day after the last event.
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
-    /// Where to write every member's account, as CSV.
+    /// Where to write every member's account, as CSV; README.md says what its columns are.
     #[arg(long, value_name = "CSV")]
     members_out: Option<PathBuf>,
     /// Where to write every entry, one JSON a line, in the order in which they were made.
@@ -66,6 +70,9 @@ pub(crate) struct Simulate {
     /// which they are sent; --events reads them again.
     #[arg(long, value_name = "JSONL", conflicts_with = "events")]
     events_out: Option<PathBuf>,
+    /// Where to write what was not taken and why, as CSV: rows, events and orders.
+    #[arg(long, value_name = "CSV")]
+    rejected_out: Option<PathBuf>,
     /// A small extract of a real shop's year under the standard program.
     #[arg(long, conflicts_with_all = ["orders", "columns", "events"])]
     demo: bool,
@@ -100,8 +107,20 @@ pub(crate) enum SimulateError {
     /// The terminal, or what stands for it, is gone.
     #[error("cannot write the report")]
     Output(#[from] io::Error),
+    /// Nobody said what to simulate.
+    #[error(
+        "say which orders and which program: --orders CSV --columns TOML --program TOML, or --events \
+         JSONL --program TOML, or --demo for a first look"
+    )]
+    NothingToSimulate,
+    /// Writing would destroy what is read, or what was written.
+    #[error("{first} and {second} are the same file, `{}`: name another one", .path.display())]
+    SameFile { first: &'static str, second: &'static str, path: PathBuf },
     /// There is nothing to bring accounts to.
-    #[error("there is no event, so say with --as-of to which day accounts are to be brought")]
+    #[error(
+        "no order was taken, so there is nothing to simulate (--as-of DAY shows empty accounts all the \
+         same)"
+    )]
     NoEvent,
     /// The days are too far away.
     #[error("the day or the sums are outside of the range that can be counted")]
@@ -134,6 +153,7 @@ struct EventsReport {
 impl Simulate {
     /// Runs the simulation; the report goes to `out`, progress to the terminal.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), SimulateError> {
+        self.check_files()?;
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let given = |path: &Option<PathBuf>, standard: &str| {
             path.clone().unwrap_or_else(|| root.join(standard))
@@ -144,7 +164,7 @@ impl Simulate {
             runs.push(Run::new(program::load(other)?, self.as_of)?);
         }
         let source = if let Some(events) = &self.events {
-            Source::Events(take_events(events, self.as_of, &mut runs)?)
+            Source::Events(take_events(events, &mut runs)?)
         } else {
             let orders = given(&self.orders, "tests/data/online-retail-extract.csv.gz");
             let columns = given(&self.columns, "infra/imports/online-retail.toml");
@@ -153,6 +173,11 @@ impl Simulate {
             events.end()?;
             Source::Orders(report)
         };
+        report::write_source(out, &source)?;
+        if let Some(path) = &self.rejected_out {
+            let first = runs.first().map(|it| &it.tally);
+            write_file(path, |out| report::write_rejected(out, &source, first))?;
+        }
         let as_of = self.as_of.or_else(|| runs.iter().filter_map(Run::day_after).max());
         let as_of = as_of.ok_or(SimulateError::NoEvent)?;
         let mut results = Vec::with_capacity(runs.len());
@@ -173,8 +198,62 @@ impl Simulate {
                 Ok(())
             })?;
         }
-        report::write(out, &source, &runs, &results, as_of)?;
+        report::write(out, &runs, &results, as_of)?;
         Ok(())
+    }
+
+    /// That there is something to simulate, and that no file is written over another one.
+    fn check_files(&self) -> Result<(), SimulateError> {
+        let has_orders = self.orders.is_some() || self.events.is_some();
+        if !self.demo && (!has_orders || self.program.is_none()) {
+            return Err(SimulateError::NothingToSimulate);
+        }
+        let read = [
+            ("--orders", &self.orders),
+            ("--columns", &self.columns),
+            ("--events", &self.events),
+            ("--program", &self.program),
+            ("--compare", &self.compare),
+        ];
+        let written = [
+            ("--members-out", &self.members_out),
+            ("--entries-out", &self.entries_out),
+            ("--events-out", &self.events_out),
+            ("--rejected-out", &self.rejected_out),
+        ];
+        let mut known: Vec<(&'static str, PathBuf)> =
+            read.into_iter().filter_map(|(flag, it)| Some((flag, real(it.as_deref()?)?))).collect();
+        for (second, path) in written {
+            let Some(path) = path else { continue };
+            let Some(real) = real(path) else { continue };
+            if let Some((first, _)) = known.iter().find(|(_, it)| *it == real) {
+                return Err(SimulateError::SameFile { first, second, path: path.clone() });
+            }
+            known.push((second, real));
+        }
+        Ok(())
+    }
+}
+
+/// Where a file is or will be, unless it is no regular file, such as a pipe.
+fn real(path: &Path) -> Option<PathBuf> {
+    if let Ok(real) = path.canonicalize() {
+        return real.is_file().then_some(real);
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+    Some(folder.join(path.file_name()?))
+}
+
+/// A day as people write it, of a year in which orders are taken.
+fn day(text: &str) -> Result<Date, String> {
+    let is_plain = text.len() == 10 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+    let date = is_plain.then(|| text.parse::<Date>().ok()).flatten();
+    let date = date.ok_or("write year-month-day, such as 2026-01-31")?;
+    if (1970..=2199).contains(&date.year()) {
+        Ok(date)
+    } else {
+        Err("write a day from 1970-01-01 to 2199-12-31".to_owned())
     }
 }
 
@@ -201,12 +280,12 @@ fn take_orders(
     let documents = import.len().try_into().unwrap_or(u64::MAX);
     let mut failed = None;
     let report = watched("posting events", documents, false, |posted| {
-        import.events(posted, |request| {
+        import.events(posted, |line, request| {
             if let Err(error) = events.write(&request) {
                 failed.get_or_insert(error);
             }
             for run in &mut *runs {
-                if let Err(error) = run.take(&request) {
+                if let Err(error) = run.take(line, &request) {
                     failed.get_or_insert(error.into());
                 }
             }
@@ -244,17 +323,11 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> SimulateError {
 }
 
 /// Reads a file of order events and lets them take effect in every run, in the order of the file.
-fn take_events(
-    path: &Path,
-    as_of: Option<Date>,
-    runs: &mut [Run],
-) -> Result<EventsReport, SimulateError> {
+fn take_events(path: &Path, runs: &mut [Run]) -> Result<EventsReport, SimulateError> {
     let unreadable = |source| SimulateError::Unreadable { path: path.to_owned(), source };
-    // History has no receiver's clock but the day to which it is brought.
-    let received_at = match (as_of, runs.first()) {
-        (Some(day), Some(run)) => run.program.calendar().midnight(day)?,
-        _ => Timestamp::MAX,
-    };
+    // History has no receiver's clock; what is this far ahead is a mistake all the same.
+    let received_at = TimeZone::UTC.to_timestamp(date(2200, 1, 1).at(0, 0, 0, 0));
+    let received_at = received_at.unwrap_or(Timestamp::MAX);
     let read = Arc::new(AtomicU64::new(0));
     let mut lines = Lines::open(path, Arc::clone(&read)).map_err(unreadable)?;
     let bytes = std::fs::metadata(path).map_or(0, |it| it.len());
@@ -267,10 +340,14 @@ fn take_events(
             match loyalty_contracts::parse(line.trim_ascii(), received_at) {
                 Ok(request) => {
                     for run in &mut *runs {
-                        run.take(&request)?;
+                        run.take(number, &request)?;
                     }
                 }
-                Err(error) => report.rejected.push((number, error.to_string())),
+                // There is one line in each message.
+                Err(error) => {
+                    let reason = error.to_string().replace("line 1, column", "column");
+                    report.rejected.push((number, reason));
+                }
             }
         }
         line.clear();

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
 };
 
@@ -12,27 +12,52 @@ use loyalty_domain::{money::Currency, program::Program, rate::Rate};
 
 use super::{
     EventsReport, Source,
-    run::{Member, Run, Sums},
+    run::{Field, Member, Run, Sums, Tally},
 };
 use crate::import::ImportReport;
 
 /// How many of many are shown; the rest is counted.
 const SHOWN_MAX: usize = 5;
 
-/// Writes what was read, what came of it and, with two programs, how they differ.
-pub(super) fn write(
+/// Writes what was read.
+pub(super) fn write_source(out: &mut dyn Write, source: &Source) -> io::Result<()> {
+    match source {
+        Source::Orders(report) => write_import(out, report),
+        Source::Events(report) => write_events(out, report),
+    }
+}
+
+/// Writes what was not taken, as CSV by RFC 4180: the line on which it begins, what became of it, why.
+pub(super) fn write_rejected(
     out: &mut dyn Write,
     source: &Source,
+    tally: Option<&Tally>,
+) -> io::Result<()> {
+    let rejected = match source {
+        Source::Orders(report) => &report.rejected,
+        Source::Events(report) => &report.rejected,
+    };
+    let (refused, reused) = tally.map_or((&[][..], &[][..]), |it| (&it.refused, &it.reused));
+    let all = rejected.iter().map(|it| ("rejected", it));
+    let all = all.chain(refused.iter().map(|it| ("refused", it)));
+    let mut all: Vec<_> = all.chain(reused.iter().map(|it| ("id used before", it))).collect();
+    all.sort_by_key(|(_, (line, _))| *line);
+    out.write_all(b"line,outcome,reason\r\n")?;
+    for (outcome, (line, reason)) in all {
+        write!(out, "{line},{outcome},{}\r\n", Field(reason))?;
+    }
+    Ok(())
+}
+
+/// Writes what came of it and, with two programs, how they differ.
+pub(super) fn write(
+    out: &mut dyn Write,
     runs: &[Run],
     results: &[Vec<Member>],
     as_of: Date,
 ) -> io::Result<()> {
-    match source {
-        Source::Orders(report) => write_import(out, report)?,
-        Source::Events(report) => write_events(out, report)?,
-    }
-    if let Some(run) = runs.first() {
-        write_tally(out, run, as_of)?;
+    for run in runs {
+        write_tally(out, run, runs.len() > 1, as_of)?;
     }
     let sums: Vec<Sums> =
         runs.iter().zip(results).map(|(run, members)| Sums::of(&run.program, members)).collect();
@@ -47,30 +72,57 @@ pub(super) fn write(
 }
 
 fn write_import(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
-    writeln!(out, "Import of {} rows", count(report.rows))?;
+    writeln!(out, "Import of {}", of(report.rows, "row"))?;
     let mut table = plain_table();
-    let mut row = |number: u64, what: String| {
-        table.add_row([count(number), what]);
+    let mut row = |number: usize, one: &str, many: &str| {
+        let what = if number == 1 { one } else { many };
+        table.add_row([count(size(number)), what.to_owned()]);
     };
-    row(size(report.orders), format!("orders of {} members", count(size(report.members))));
-    row(
-        size(report.returns),
+    let members = members_of(size(report.members));
+    row(report.orders, &format!("order of {members}"), &format!("orders of {members}"));
+    let without = if report.returns_without_order == 0 {
+        String::new()
+    } else {
         format!(
-            "returns with a customer ({} of them of the {} customers without any order, who get \
-             no account)",
+            " ({} of them of the {} without any order, who get no account)",
             count(size(report.returns_without_order)),
-            count(size(report.customers_without_order)),
-        ),
-    );
-    row(size(report.guest_orders), "guest orders".to_owned());
-    row(size(report.guest_returns), "guest returns".to_owned());
-    row(size(report.rejected.len()), plural(report.rejected.len(), "rejected row"));
+            of(size(report.customers_without_order), "customer"),
+        )
+    };
     row(
-        size(report.unmatched_lines),
-        format!("unmatched return lines ({} units)", count(report.unmatched_units)),
+        report.returns,
+        &format!("return with a customer{without}"),
+        &format!("returns with a customer{without}"),
     );
+    if report.guest_orders > 0 {
+        row(report.guest_orders, "guest order", "guest orders");
+    }
+    if report.guest_returns > 0 {
+        row(report.guest_returns, "guest return", "guest returns");
+    }
+    row(report.rejected.len(), "rejected row", "rejected rows");
+    if report.unmatched_lines > 0 {
+        let units = of(report.unmatched_units, "unit");
+        row(
+            report.unmatched_lines,
+            &format!("unmatched return line ({units})"),
+            &format!("unmatched return lines ({units})"),
+        );
+    }
     if report.empty_documents > 0 {
-        row(size(report.empty_documents), "documents without any usable row".to_owned());
+        row(
+            report.empty_documents,
+            "document without any usable row",
+            "documents without any usable row",
+        );
+    }
+    if report.scattered_documents > 0 {
+        let advice = "other rows between its rows: is a part of the file there twice?";
+        row(
+            report.scattered_documents,
+            &format!("document has {advice}"),
+            "documents have other rows between their rows: is a part of the file there twice?",
+        );
     }
     print(out, &mut table, 1)?;
     write_some(out, &report.rejected)?;
@@ -78,37 +130,40 @@ fn write_import(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
 }
 
 fn write_events(out: &mut dyn Write, report: &EventsReport) -> io::Result<()> {
-    writeln!(out, "Import of {} events", count(report.lines))?;
+    writeln!(out, "Import of {}", of(report.lines, "event"))?;
     if !report.rejected.is_empty() {
-        writeln!(
-            out,
-            "  {} {}",
-            count(size(report.rejected.len())),
-            plural(report.rejected.len(), "rejected line")
-        )?;
+        writeln!(out, "  {}", of(size(report.rejected.len()), "rejected line"))?;
         write_some(out, &report.rejected)?;
     }
     writeln!(out)
 }
 
+/// Writes the first of what was left out for each reason, and how often the reason occurred.
 fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io::Result<()> {
-    for (line, reason) in rejected.iter().take(SHOWN_MAX) {
-        match line {
-            0 => writeln!(out, "    {reason}")?,
-            line => writeln!(out, "    line {line}: {reason}")?,
+    let mut reasons: Vec<(&str, u64, usize)> = Vec::new();
+    let mut by_reason: HashMap<&str, usize> = HashMap::new();
+    for (line, reason) in rejected {
+        let index = *by_reason.entry(reason).or_insert(reasons.len());
+        match reasons.get_mut(index) {
+            Some((_, _, times)) => *times += 1,
+            None => reasons.push((reason, *line, 1)),
         }
     }
-    write_rest(out, rejected.len())
-}
-
-fn write_rest(out: &mut dyn Write, length: usize) -> io::Result<()> {
-    match length.checked_sub(SHOWN_MAX) {
-        Some(rest) if rest > 0 => writeln!(out, "    … and {} more", count(size(rest))),
-        _ => Ok(()),
+    for (reason, line, times) in reasons.iter().take(SHOWN_MAX) {
+        let again = match times - 1 {
+            0 => String::new(),
+            more => format!(" (and {} more)", of(size(more), "line")),
+        };
+        writeln!(out, "    line {line}: {reason}{again}")?;
     }
+    let rest: usize = reasons.iter().skip(SHOWN_MAX).map(|(_, _, times)| times).sum();
+    if rest > 0 {
+        writeln!(out, "    … and {} more; --rejected-out FILE lists all", count(size(rest)))?;
+    }
+    Ok(())
 }
 
-fn write_tally(out: &mut dyn Write, run: &Run, as_of: Date) -> io::Result<()> {
+fn write_tally(out: &mut dyn Write, run: &Run, is_one_of_two: bool, as_of: Date) -> io::Result<()> {
     let tally = &run.tally;
     let mut lines = Vec::new();
     if tally.left_out > 0 {
@@ -117,20 +172,28 @@ fn write_tally(out: &mut dyn Write, run: &Run, as_of: Date) -> io::Result<()> {
     if tally.repeated > 0 {
         lines.push(format!("{} repeated, which changes nothing", count(tally.repeated)));
     }
-    if tally.waiting > 0 {
-        lines.push(format!("{} came before their order, and waited for it", count(tally.waiting)));
+    let still = size(run.still_waiting());
+    if tally.waiting > still {
+        let came = tally.waiting.saturating_sub(still);
+        lines.push(format!("{} came before their order, and waited for it", count(came)));
     }
+    if still > 0 {
+        lines.push(format!("{} still waiting for an order that did not come", count(still)));
+    }
+    let spec = run.program.spec();
+    let under = if is_one_of_two {
+        format!(" under {} (version {})", spec.name, spec.version)
+    } else {
+        String::new()
+    };
     if !lines.is_empty() {
-        writeln!(out, "Events: {}\n", lines.join("; "))?;
+        writeln!(out, "Events{under}: {}\n", lines.join("; "))?;
     }
-    let lists = [("refused", &tally.refused), ("with an id that other content has", &tally.reused)];
+    let lists = [("refused", &tally.refused), ("refused, the id having been used", &tally.reused)];
     for (what, list) in lists {
         if !list.is_empty() {
-            writeln!(out, "{} events {what}:", count(size(list.len())))?;
-            for it in list.iter().take(SHOWN_MAX) {
-                writeln!(out, "    {it}")?;
-            }
-            write_rest(out, list.len())?;
+            writeln!(out, "{} {what}{under}:", of(size(list.len()), "event"))?;
+            write_some(out, list)?;
             writeln!(out)?;
         }
     }
@@ -174,10 +237,11 @@ fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Resu
     match program.spec().point_value {
         Some(value) => {
             let given = given_minor(sums, value, currency);
-            let share = share(given, sums.revenue_minor).unwrap_or_else(|| "-".to_owned());
+            let share =
+                share(given, sums.revenue_minor).map_or_else(String::new, |it| format!(", {it}"));
             writeln!(
                 out,
-                "  Given: {} of {revenue} eligible revenue, {share}, at {value} {currency} a point\n",
+                "  Given: {} of {revenue} eligible revenue{share}, at {value} {currency} a point\n",
                 money(given, currency),
             )
         }
@@ -271,12 +335,12 @@ fn write_comparison(
     )?;
     let (old, new) =
         (from.earned.saturating_sub(from.clawed_back), to.earned.saturating_sub(to.clawed_back));
-    let difference = if new >= old {
-        format!("{} more", thousands(new.saturating_sub(old)))
-    } else {
-        format!("{} fewer", thousands(old.saturating_sub(new)))
+    let difference = match new.cmp(&old) {
+        Ordering::Equal => "As many points are given".to_owned(),
+        Ordering::Greater => format!("{} more points are given", thousands(new.abs_diff(old))),
+        Ordering::Less => format!("{} fewer points are given", thousands(new.abs_diff(old))),
     };
-    writeln!(out, "  {difference} points are given, after refunds.")?;
+    writeln!(out, "  {difference}, after refunds.")?;
     // Where only one program says what a point is worth, it is worth that in both.
     let values = [first, second].map(|it| it.spec().point_value);
     if let [first_value, second_value] = values
@@ -287,12 +351,19 @@ fn write_comparison(
         let currency = first.spec().currency;
         let (old, new) =
             (given_minor(from, first_value, currency), given_minor(to, second_value, currency));
-        let (difference, word) = if new >= old {
-            (new.saturating_sub(old), "more")
+        let difference = money(new.abs_diff(old), currency);
+        match new.cmp(&old) {
+            Ordering::Equal => writeln!(out, "  It costs the same.")?,
+            Ordering::Greater => writeln!(out, "  It costs {difference} more.")?,
+            Ordering::Less => writeln!(out, "  It costs {difference} less.")?,
+        }
+    } else {
+        let why = if first.spec().currency == second.spec().currency {
+            "no program has a `point_value`"
         } else {
-            (old.saturating_sub(new), "less")
+            "the programs count in different currencies"
         };
-        writeln!(out, "  It costs {} {word}.", money(difference, currency))?;
+        writeln!(out, "  What it costs cannot be said: {why}.")?;
     }
     writeln!(out)
 }
@@ -359,15 +430,17 @@ fn count(number: u64) -> String {
 }
 
 fn members_of(number: u64) -> String {
-    if number == 1 { "1 member".to_owned() } else { format!("{} members", count(number)) }
+    of(number, "member")
+}
+
+/// A number of things, in words that agree.
+fn of(number: u64, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", count(number))
 }
 
 fn size(number: usize) -> u64 {
     number.try_into().unwrap_or(u64::MAX)
-}
-
-fn plural(number: usize, what: &str) -> String {
-    if number == 1 { what.to_owned() } else { format!("{what}s") }
 }
 
 /// A number with commas between its thousands.

@@ -10,8 +10,9 @@ use loyalty_domain::{
     account::{Account, Balance, Measure},
     calendar::Month,
     command::{Command, Request},
+    decide::Rejection,
     due,
-    id::MemberId,
+    id::{CommandId, MemberId},
     points::{OutOfRange, Points},
     program::Program,
 };
@@ -36,14 +37,14 @@ pub(crate) struct Tally {
     pub(crate) orders: u64,
     /// Refunds, cancellations and changes that took effect.
     pub(crate) corrections: u64,
-    /// Refunds and the like whose order never came.
+    /// Refunds and the like that came before their order.
     pub(crate) waiting: u64,
     /// Events that were answered before.
     pub(crate) repeated: u64,
-    /// Events under an id that another one had.
-    pub(crate) reused: Vec<String>,
-    /// Events that were refused, each with its reason.
-    pub(crate) refused: Vec<String>,
+    /// Events under an id that another one had, each with its line.
+    pub(crate) reused: Vec<(u64, String)>,
+    /// Events that were refused, each with its line and reason.
+    pub(crate) refused: Vec<(u64, String)>,
     /// Events at or after the day to which accounts are brought.
     pub(crate) left_out: u64,
 }
@@ -70,8 +71,8 @@ impl Run {
         self.program.calendar().day_of(self.latest?).tomorrow().ok()
     }
 
-    /// Lets one event take effect.
-    pub(crate) fn take(&mut self, request: &Request) -> Result<(), LedgerError> {
+    /// Lets the event that begins on `line` take effect.
+    pub(crate) fn take(&mut self, line: u64, request: &Request) -> Result<(), LedgerError> {
         if self.until.is_some_and(|until| request.at >= until) {
             self.tally.left_out += 1;
             return Ok(());
@@ -80,17 +81,24 @@ impl Run {
         let answered =
             pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
         match answered {
-            Answered::Now(entry) => self.count(request, &entry),
+            Answered::Now(entry) => self.count(line, request, &entry),
             Answered::Before(_) => self.tally.repeated += 1,
-            Answered::Reused(entry) => self.tally.reused.push(entry.id.to_string()),
+            Answered::Reused(entry) => {
+                let what = format!("{} had other content before, which stands", named(&entry.id));
+                self.tally.reused.push((line, what));
+            }
         }
         Ok(())
     }
 
-    fn count(&mut self, request: &Request, entry: &Entry) {
+    fn count(&mut self, line: u64, request: &Request, entry: &Entry) {
         match (&entry.answer, &request.command) {
             (Answer::Refused(rejection), _) => {
-                self.tally.refused.push(format!("{}: {rejection}", entry.id));
+                let mut what = format!("{}: {rejection}", named(&entry.id));
+                if let Rejection::CurrencyNotInProgram { currency } = rejection {
+                    what.push_str(&format!("; add `{currency}` to its [rates]"));
+                }
+                self.tally.refused.push((line, what));
             }
             (Answer::Waiting(_), _) => self.tally.waiting += 1,
             (Answer::Accepted(_), Command::PayOrder(_)) => self.tally.orders += 1,
@@ -118,9 +126,25 @@ impl Run {
             .collect()
     }
 
+    /// How many refunds and the like still wait for their order.
+    pub(crate) fn still_waiting(&self) -> usize {
+        self.ledger.waiting()
+    }
+
     /// Every entry, in the order in which they were added.
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.ledger.entries()
+    }
+}
+
+/// What an id stands for, in words.
+fn named(id: &CommandId) -> String {
+    match id {
+        CommandId::Order(order) => format!("order {order}"),
+        CommandId::Refund(order, refund) => format!("refund {refund} of order {order}"),
+        CommandId::Change(order, change) => format!("change {change} of order {order}"),
+        CommandId::Cancel(order) => format!("the cancellation of order {order}"),
+        CommandId::Request { .. } | CommandId::Due(..) => id.to_string(),
     }
 }
 
@@ -159,7 +183,7 @@ pub(crate) fn write_members(
 }
 
 /// A field of a CSV file, in quotes where it needs them.
-struct Field<'a>(&'a str);
+pub(crate) struct Field<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
