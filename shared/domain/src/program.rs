@@ -380,6 +380,9 @@ pub enum Problem {
     /// A text for people is blank.
     #[error("must not be empty")]
     Empty,
+    /// A text for people has a line break, a tab or another control character.
+    #[error("must not contain control characters")]
+    ControlCharacter,
     /// No such time zone.
     #[error("there is no time zone `{0}`")]
     UnknownTimeZone(String),
@@ -483,6 +486,15 @@ impl Mistakes {
         self.0.push(ProgramMistake { path: path.into(), problem });
     }
 
+    /// Checks a text for people, which must not move the cursor of whoever reads it.
+    fn text(&mut self, path: &str, text: &str) {
+        if text.trim().is_empty() {
+            self.add(path, Problem::Empty);
+        } else if text.chars().any(char::is_control) {
+            self.add(path, Problem::ControlCharacter);
+        }
+    }
+
     /// `amount` in minor units, or nothing and a mistake.
     fn minor(&mut self, path: &str, amount: Rate, currency: Currency) -> Option<Spend> {
         if amount.is_zero() {
@@ -498,9 +510,7 @@ impl Mistakes {
 }
 
 fn check_texts(spec: &ProgramSpec, mistakes: &mut Mistakes) {
-    if spec.name.trim().is_empty() {
-        mistakes.add("name", Problem::Empty);
-    }
+    mistakes.text("name", &spec.name);
     if spec.version == 0 {
         mistakes.add("version", Problem::Zero);
     }
@@ -559,8 +569,9 @@ fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Level> {
     let mut highest_orders: Option<(u32, &LevelSpec)> = None;
     for (rank, level) in levels.iter().enumerate() {
         let path = |field: &str| format!("tiers.levels[{rank}].{field}");
-        if level.name.trim().is_empty() {
-            mistakes.add(path("name"), Problem::Empty);
+        mistakes.text(&path("name"), &level.name);
+        if let Some(stage) = &level.stage {
+            mistakes.text(&path("stage"), stage);
         }
         check_repeats(levels, rank, level, mistakes);
         let spend =
@@ -629,9 +640,7 @@ fn check_campaigns(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Condition
     let mut conditions = Vec::with_capacity(spec.campaigns.len());
     for (index, campaign) in spec.campaigns.iter().enumerate() {
         let path = |field: &str| format!("campaigns[{index}].{field}");
-        if campaign.name.trim().is_empty() {
-            mistakes.add(path("name"), Problem::Empty);
-        }
+        mistakes.text(&path("name"), &campaign.name);
         let mut before = spec.campaigns.iter().take(index);
         if let Some(other) = before.position(|it| it.name == campaign.name) {
             let by = format!("campaign {}", other.saturating_add(1));

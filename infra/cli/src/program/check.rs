@@ -55,6 +55,7 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
                 .any(|it| findings.is_wrong(&format!("{it}.period")))
         }
         Problem::Empty
+        | Problem::ControlCharacter
         | Problem::UnknownTimeZone(_)
         | Problem::UnknownCurrency(_)
         | Problem::Zero
@@ -78,6 +79,7 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
     let key = path.rsplit('.').next().unwrap_or(path);
     let what = match problem {
         Problem::Empty
+        | Problem::ControlCharacter
         | Problem::Zero
         | Problem::TooLarge(_)
         | Problem::FinerThanCurrency(_)
@@ -152,6 +154,7 @@ fn beside(
             Some((format!("caps.per_member[{index}].period"), "first here"))
         }
         Problem::Empty
+        | Problem::ControlCharacter
         | Problem::UnknownTimeZone(_)
         | Problem::UnknownCurrency(_)
         | Problem::OwnCurrency(_)
@@ -168,6 +171,7 @@ fn beside(
 fn help(path: &str, key: &str, problem: &Problem) -> String {
     match problem {
         Problem::Empty => "write what people shall read".to_owned(),
+        Problem::ControlCharacter => "take line breaks, tabs and the like out of it".to_owned(),
         Problem::UnknownTimeZone(zone) => suggest::time_zone(zone),
         Problem::UnknownCurrency(code) => suggest::currency(code),
         Problem::OwnCurrency(_) => {

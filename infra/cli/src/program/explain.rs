@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write as _};
 
-use comfy_table::{Table, presets::ASCII_FULL};
+use comfy_table::{ContentArrangement, Table, presets::ASCII_FULL};
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Tier},
-    calendar::{ExpiryRounding, Month, last_good_day},
+    calendar::{ExpiryRounding, Month, after_days, last_good_day},
     command::{Correction, Request},
     decide::{Decision, Held, Rejection, decide},
-    earning::Component,
+    earning::{Component, compute},
     event::{Becomes, Corrected, Earned, Event, Settled},
     id::{InvalidId, LineId, MemberId, OrderId, RefundId, Sku},
     money::{Currency, Minor},
@@ -18,6 +18,9 @@ use loyalty_domain::{
     program::{CapPeriod, LevelSpec, Program, Rank, Review, Shortfall, Window},
     rate::Rate,
 };
+
+/// How wide the table of levels is at most.
+const TABLE_COLUMNS: u16 = 116;
 
 /// The program in one line.
 pub(super) fn summary(program: &Program) -> String {
@@ -73,7 +76,15 @@ fn write_earning(program: &Program, out: &mut String) -> fmt::Result {
     } else {
         sentence(out, &format!("Every {unit} that counts earns {rate} points."))?;
     }
-    sentence(out, "What an order comes to is rounded down to whole points.")?;
+    let has_bonus = spec.tiers.levels.iter().any(|it| it.bonus.is_some_and(|it| !it.is_zero()));
+    if has_bonus || !spec.campaigns.is_empty() {
+        sentence(
+            out,
+            "Base points are rounded down to whole points, and so is each bonus, by itself.",
+        )?;
+    } else {
+        sentence(out, "What an order comes to is rounded down to whole points.")?;
+    }
     let extras = match (earning.counts_tax, earning.counts_shipping) {
         (true, true) => "Tax and shipping count like goods.",
         (true, false) => "Tax counts like goods; shipping does not count.",
@@ -119,7 +130,7 @@ fn write_expiry(program: &Program, out: &mut String) -> fmt::Result {
             sentence(
                 out,
                 &format!(
-                    "Points are pending at first and can be used {days} of 24 hours after payment."
+                    "Points are pending at first and can be used {days} (of 24 hours each) after payment."
                 ),
             )?;
         }
@@ -135,10 +146,20 @@ fn write_expiry(program: &Program, out: &mut String) -> fmt::Result {
     sentence(out, &format!("They last {months} from the day of payment{end}."))?;
     if let Ok(last) = last_good_day(spec.effective, earning.expiry_months, earning.expiry_rounding)
     {
-        sentence(
-            out,
-            &format!("Points of an order paid on {} can be used through {last}.", spec.effective),
-        )?;
+        let paid_on = spec.effective;
+        let calendar = program.calendar();
+        let usable = calendar
+            .midnight(paid_on)
+            .and_then(|it| after_days(it, earning.pending_days))
+            .map(|it| calendar.day_of(it));
+        let text = if usable.is_ok_and(|it| it > last) {
+            format!(
+                "Points of an order paid on {paid_on} expire before they can be used, on {last}."
+            )
+        } else {
+            format!("Points of an order paid on {paid_on} can be used through {last}.")
+        };
+        sentence(out, &text)?;
     }
     sentence(out, "Points that expire soonest are used first.")?;
     match spec.spending.reinstate_days {
@@ -175,6 +196,7 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
     let has_benefits = tiers.levels.iter().any(|it| benefits_of(it) != "-");
     let mut table = Table::new();
     table.load_style(ASCII_FULL);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_COLUMNS);
     let row = |stage: String, level: String, from: String, bonus: String, benefits: String| {
         let mut cells = Vec::with_capacity(5);
         cells.extend(has_stages.then_some(stage));
@@ -205,14 +227,15 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
     }
     let window = match tiers.window {
         Window::TwelveMonths => "over 12 calendar months, the month in question the last of them",
-        Window::CalendarYear => "over the calendar year, up to the month in question",
+        Window::CalendarYear => "over the calendar year of the month in question",
         Window::Lifetime => "over all time",
     };
     sentence(out, &format!("What counts and the number of orders are measured {window}."))?;
-    sentence(
-        out,
-        "An order that meets a condition raises the level at once; its own bonus is still the old level's.",
-    )?;
+    if tiers.levels.iter().any(|it| it.orders.is_some()) {
+        sentence(out, "An order of which nothing counts, or all was refunded, is not among them.")?;
+    }
+    sentence(out, "An order that meets a condition raises the level at once;")?;
+    sentence(out, "its own bonus is still the old level's.")?;
     let day = Month::of(spec.effective).plus(12).map(Month::last_day);
     let day = day.map_or_else(
         |_| String::new(),
@@ -222,16 +245,13 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
         out,
         &format!("A level is kept through the last day of the month 12 months later{day}."),
     )?;
+    sentence(out, "Every order with which it is met again moves that day on.")?;
     let fall = match tiers.review {
         Review::OneLevel => "by one level at most",
         Review::ToQualifying => "to the level that is met then",
     };
-    sentence(
-        out,
-        &format!(
-            "Then it is reviewed: whoever no longer meets it falls {fall}; whoever meets it keeps it for 12 more months."
-        ),
-    )
+    sentence(out, &format!("Then it is reviewed: whoever no longer meets it falls {fall};"))?;
+    sentence(out, "whoever meets it keeps it for 12 more months.")
 }
 
 fn condition_of(level: &LevelSpec, currency: Currency) -> String {
@@ -271,27 +291,28 @@ fn write_campaigns(program: &Program, out: &mut String) -> fmt::Result {
     for campaign in &spec.campaigns {
         let gives = match (campaign.bonus, campaign.points) {
             (Some(bonus), _) => format!("{} % of the base points on top", percent(bonus)),
-            (None, Some(points)) => format!("{} points on top", grouped(&points.to_string())),
+            (None, Some(fixed)) => format!("{} on top", points(fixed)),
             (None, None) => continue,
         };
         let when = match (campaign.from, campaign.until) {
-            (Some(from), Some(until)) => format!(", paid from {from} through {until}"),
-            (Some(from), None) => format!(", paid from {from} on"),
-            (None, Some(until)) => format!(", paid through {until}"),
+            (Some(from), Some(until)) if from == until => format!(" paid on {from}"),
+            (Some(from), Some(until)) => format!(" paid from {from} through {until}"),
+            (Some(from), None) => format!(" paid from {from} on"),
+            (None, Some(until)) => format!(" paid through {until}"),
             (None, None) => String::new(),
         };
         let mut which = String::new();
         if !campaign.channels.is_empty() {
             let channels = joined(campaign.channels.iter().map(ToString::to_string));
-            which.push_str(&format!(" of these channels: {channels}"));
+            which.push_str(&format!(", placed in one of these channels: {channels}"));
         }
         if let Some(amount) = campaign.min_amount {
             let amount = money_of(amount, spec.currency);
-            which.push_str(&format!(", as long as {amount} of it count"));
+            which.push_str(&format!(", of which at least {amount} count"));
         }
         sentence(out, &format!("{}: {gives} for every order{when}{which}.", campaign.name))?;
     }
-    sentence(out, "Every bonus is rounded down by itself and shown by itself.")
+    Ok(())
 }
 
 fn write_caps(program: &Program, out: &mut String) -> fmt::Result {
@@ -301,9 +322,8 @@ fn write_caps(program: &Program, out: &mut String) -> fmt::Result {
     if caps.per_order.is_none() && caps.per_member.is_empty() {
         return sentence(out, "There is no limit to what an order or a member earns.");
     }
-    if let Some(points) = caps.per_order {
-        let points = grouped(&points.to_string());
-        sentence(out, &format!("One order earns {points} points at most."))?;
+    if let Some(most) = caps.per_order {
+        sentence(out, &format!("One order earns {} at most.", points(most)))?;
     }
     for cap in &caps.per_member {
         let period = match cap.period {
@@ -312,8 +332,7 @@ fn write_caps(program: &Program, out: &mut String) -> fmt::Result {
             CapPeriod::Year => "in one calendar year",
             CapPeriod::Lifetime => "for ever",
         };
-        let points = grouped(&cap.points.to_string());
-        sentence(out, &format!("One member earns {points} points {period} at most."))?;
+        sentence(out, &format!("One member earns {} {period} at most.", points(cap.points)))?;
     }
     sentence(out, "What is above a limit is cut off, the last bonus first.")
 }
@@ -323,7 +342,7 @@ fn write_refunds(program: &Program, out: &mut String) -> fmt::Result {
     section(out, "Refunds")?;
     sentence(
         out,
-        "A refund takes back what the order would not have earned without the refunded part.",
+        "A refund takes back what the refunded part had earned: the order is worked out anew without it.",
     )?;
     let shortfall = match spec.refunds.shortfall {
         Shortfall::Debt => {
@@ -335,7 +354,7 @@ fn write_refunds(program: &Program, out: &mut String) -> fmt::Result {
     sentence(
         out,
         if spec.refunds.lowers_level {
-            "A refund lowers the level at once if it is no longer met."
+            "A refund after which the level is no longer met lowers it at once, to the one that is."
         } else {
             "A refund lowers no level before its review."
         },
@@ -408,7 +427,7 @@ impl Example {
         let refunded = Minor::try_from(half)?;
         let member_id = order.member_id.clone();
         let held = Held::Order(OrderState { member_id, record: Some(earned.order.clone()) });
-        let refunded_at = loyalty_domain::calendar::after_days(order.paid_at, 3)?;
+        let refunded_at = after_days(order.paid_at, 3)?;
         let refund = Request::refund(
             order.order_id.clone(),
             RefundId::try_from("example-refund")?,
@@ -450,10 +469,15 @@ impl Example {
         sentence(out, &format!("{} of it count:", money(counting, currency)))?;
         let mut components = Table::new();
         components.load_style(comfy_table::presets::NOTHING);
-        for component in &record.components {
-            components.add_row([describe(component, program), points(component.points)]);
+        let uncut = self.uncut(program);
+        for (index, component) in record.components.iter().enumerate() {
+            let full = uncut.get(index).filter(|it| it.points > component.points);
+            let cut = full.map_or_else(String::new, |it| format!(", cut from {}", it.points));
+            let [number, unit] = number_and_unit(component.points);
+            components.add_row([describe(component, program), number, format!("{unit}{cut}")]);
         }
-        components.add_row(["in all".to_owned(), points(record.points)]);
+        let [number, unit] = number_and_unit(record.points);
+        components.add_row(["in all".to_owned(), number, unit]);
         write_rows(out, &mut components)?;
         if let Some(headroom) = record.headroom
             && record.points >= headroom
@@ -467,11 +491,26 @@ impl Example {
             Becomes::Available { .. } => "at once".to_owned(),
             Becomes::Expired | Becomes::Unclaimed => "never".to_owned(),
         };
-        sentence(out, &format!("They can be used {usable}, through {last}."))?;
+        if calendar.day_of(record.matures_at) > last {
+            sentence(out, &format!("They expire before they can be used, on {last}."))?;
+        } else {
+            sentence(out, &format!("They can be used {usable}, through {last}."))?;
+        }
         if let Some((level, through)) = &self.reached {
             sentence(out, &format!("With it the member reaches {level}, through {through}."))?;
         }
         self.write_refund(program, out)
+    }
+
+    /// What the components would be without limits.
+    fn uncut(&self, program: &Program) -> Vec<Component> {
+        let record = &self.earned.order;
+        let mut components = record.components.clone();
+        let counted = record.eligible().and_then(|eligible| {
+            let spend = record.spend_of(eligible, program)?;
+            compute(&mut components, eligible, record.currency, record.rate, spend, None)
+        });
+        if counted.is_ok() { components } else { Vec::new() }
     }
 
     fn write_refund(&self, program: &Program, out: &mut String) -> fmt::Result {
@@ -605,7 +644,11 @@ fn write_rows(out: &mut String, table: &mut Table) -> fmt::Result {
 }
 
 fn points(points: Points) -> String {
-    format!("{} {}", grouped(&points.to_string()), plural(points.get(), "point", "points"))
+    number_and_unit(points).join(" ")
+}
+
+fn number_and_unit(points: Points) -> [String; 2] {
+    [grouped(&points.to_string()), plural(points.get(), "point", "points").to_owned()]
 }
 
 fn plural<T: Copy + PartialEq + From<u8>>(
