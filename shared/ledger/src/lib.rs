@@ -44,7 +44,14 @@ pub struct Entry {
     /// What the account's statement shows afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
+    /// In every [`PAGE`]th entry of an account, the ids of those since the last such entry, so that a
+    /// statement needs no index: from entry to entry back to the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<CommandId>,
 }
+
+/// How many entries a page of a statement has.
+pub const PAGE: u64 = 10;
 
 /// What a command was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +88,9 @@ pub struct Loaded {
     pub revision: Revision,
     /// The account of the member named, or of the order's member; new accounts are empty.
     pub account: Account,
+    /// The ids of the account's newest entries, the newest last: those since the last [`PAGE`]th,
+    /// itself included.
+    pub recent: Vec<CommandId>,
 }
 
 /// How often the entries under one order were added to; 0: there are none.
@@ -96,6 +106,8 @@ pub struct Change {
     pub accounts: Vec<AccountChange>,
     /// Orders under which entries are added, each only at the revision that was read.
     pub orders: Vec<OrderChange>,
+    /// Uses of points that come back, each only if no more had come back than was read.
+    pub spends: Vec<SpendChange>,
     /// Conditional counters and unique keys. At most [`CLAIMS_MAX`].
     pub claims: Vec<Claim>,
 }
@@ -114,6 +126,8 @@ pub struct AccountChange {
     pub expected: u64,
     /// The account, its sequence number raised.
     pub account: Account,
+    /// The ids of its newest entries, as in [`Loaded::recent`].
+    pub recent: Vec<CommandId>,
 }
 
 /// An order under which an entry is added.
@@ -123,6 +137,17 @@ pub struct OrderChange {
     pub order_id: OrderId,
     /// The revision that was read.
     pub expected: Revision,
+}
+
+/// A use of points of which some come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendChange {
+    /// The request that had used them.
+    pub id: CommandId,
+    /// How many had come back when it was read.
+    pub expected: Points,
+    /// How many have come back then, lost ones included.
+    pub given_back: Points,
 }
 
 /// Something that only so many may have: stock, a budget, a cap, a code.
@@ -169,7 +194,7 @@ pub enum Appended {
         /// Which of the change's claims.
         index: usize,
     },
-    /// An account or an order has changed since it was read: nothing is stored.
+    /// An account, an order or a use of points has changed since it was read: nothing is stored.
     Raced,
 }
 
@@ -179,8 +204,13 @@ pub enum Appended {
 pub trait Ledger: Sync {
     /// Reads all that `request` needs, in as few reads as the store allows.
     ///
-    /// What was read need not be from one instant: [`Ledger::append`] finds out.
-    fn load(&self, request: &Request) -> impl Future<Output = Result<Loaded, LedgerError>> + Send;
+    /// What was read need not be from one instant, nor the newest while no race was `lost` yet:
+    /// [`Ledger::append`] finds out. From then on it is the newest.
+    fn load(
+        &self,
+        request: &Request,
+        lost: u32,
+    ) -> impl Future<Output = Result<Loaded, LedgerError>> + Send;
 
     /// Stores `change`, together or not at all.
     ///
@@ -279,7 +309,7 @@ pub async fn execute<L: Ledger, P: Patience>(
     };
     let mut attempts = 0;
     loop {
-        let loaded = ledger.load(request).await?;
+        let loaded = ledger.load(request, attempts).await?;
         if let Some(entry) = loaded.entry {
             return Ok(answered(entry));
         }
@@ -315,6 +345,7 @@ fn answer(
         program_version: program.spec().version,
         answer: Answer::Accepted(Vec::new()),
         balance: None,
+        previous: Vec::new(),
     };
     let mut change = Change::default();
     if let Some(order_id) = request.id.order_id() {
@@ -335,9 +366,21 @@ fn answer(
                 account.end_entry(at)?;
                 entry.sequence = Some(account.sequence);
                 entry.balance = Some(account.balance()?);
-                change.accounts.push(AccountChange { member_id, expected, account });
+                let mut recent = loaded.recent.clone();
+                if account.sequence.is_multiple_of(PAGE) {
+                    entry.previous = std::mem::take(&mut recent);
+                }
+                recent.push(entry.id.clone());
+                change.accounts.push(AccountChange { member_id, expected, account, recent });
             }
         }
+    }
+    if let (Held::Spend(before), Command::GiveBack { spend, .. }, Answer::Accepted(_)) =
+        (&loaded.holds, &request.command, &entry.answer)
+        && let Held::Spend(after) = hold(loaded.holds.clone(), &entry)
+    {
+        let (expected, given_back) = (before.given_back, after.given_back);
+        change.spends.push(SpendChange { id: spend.clone(), expected, given_back });
     }
     let entry = Arc::new(entry);
     change.entries.push(Arc::clone(&entry));

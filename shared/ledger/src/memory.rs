@@ -11,6 +11,7 @@ use loyalty_domain::{
     decide::Held,
     event::Event,
     id::{CommandId, MemberId, OrderId},
+    points::Points,
 };
 
 use crate::{
@@ -32,7 +33,7 @@ struct Kept {
     by_id: HashMap<CommandId, usize>,
     orders: HashMap<OrderId, (Revision, Held)>,
     spends: HashMap<CommandId, Held>,
-    accounts: HashMap<MemberId, Account>,
+    accounts: HashMap<MemberId, (Account, Vec<CommandId>)>,
     counters: HashMap<ClaimKey, u64>,
 }
 
@@ -41,14 +42,14 @@ impl MemoryLedger {
     pub fn accounts(&self) -> Vec<(MemberId, Account)> {
         let kept = self.kept();
         let mut accounts: Vec<_> =
-            kept.accounts.iter().map(|(id, account)| (id.clone(), account.clone())).collect();
+            kept.accounts.iter().map(|(id, (account, _))| (id.clone(), account.clone())).collect();
         accounts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         accounts
     }
 
     /// The account of one member.
     pub fn account(&self, member_id: &MemberId) -> Option<Account> {
-        self.kept().accounts.get(member_id).cloned()
+        self.kept().accounts.get(member_id).map(|(account, _)| account.clone())
     }
 
     /// How many corrections wait for orders that have not come.
@@ -78,7 +79,7 @@ impl MemoryLedger {
 }
 
 impl Ledger for MemoryLedger {
-    async fn load(&self, request: &Request) -> Result<Loaded, LedgerError> {
+    async fn load(&self, request: &Request, _: u32) -> Result<Loaded, LedgerError> {
         let kept = self.kept();
         if let Some(entry) = kept.entry(&request.id) {
             return Ok(Loaded { entry: Some(entry), ..Loaded::default() });
@@ -94,8 +95,9 @@ impl Ledger for MemoryLedger {
             (Command::CorrectOrder { .. }, Held::Order(order)) => order.member_id.as_ref(),
             _ => request.member_id(),
         };
-        let account = member_id.and_then(|it| kept.accounts.get(it)).cloned().unwrap_or_default();
-        Ok(Loaded { entry: None, holds, revision, account })
+        let kept = member_id.and_then(|it| kept.accounts.get(it)).cloned();
+        let (account, recent) = kept.unwrap_or_default();
+        Ok(Loaded { entry: None, holds, revision, account, recent })
     }
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
@@ -113,10 +115,11 @@ impl Ledger for MemoryLedger {
             return Ok(Appended::ClaimFailed { index });
         }
         let is_fresh = change.accounts.iter().all(|it| {
-            kept.accounts.get(&it.member_id).map_or(0, |account| account.sequence) == it.expected
+            kept.accounts.get(&it.member_id).map_or(0, |(account, _)| account.sequence)
+                == it.expected
         }) && change.orders.iter().all(|it| {
             kept.orders.get(&it.order_id).map_or(0, |(revision, _)| *revision) == it.expected
-        });
+        }) && change.spends.iter().all(|it| kept.given_back(&it.id) == it.expected);
         if !is_fresh {
             return Ok(Appended::Raced);
         }
@@ -124,7 +127,7 @@ impl Ledger for MemoryLedger {
             kept.claim(claim);
         }
         for it in change.accounts {
-            kept.accounts.insert(it.member_id, it.account);
+            kept.accounts.insert(it.member_id, (it.account, it.recent));
         }
         for entry in change.entries {
             kept.add(entry);
@@ -136,6 +139,13 @@ impl Ledger for MemoryLedger {
 impl Kept {
     fn entry(&self, id: &CommandId) -> Option<Arc<Entry>> {
         self.by_id.get(id).and_then(|index| self.entries.get(*index)).map(Arc::clone)
+    }
+
+    fn given_back(&self, spend: &CommandId) -> Points {
+        match self.spends.get(spend) {
+            Some(Held::Spend(spend)) => spend.given_back,
+            Some(Held::Nothing | Held::Waiting(_) | Held::Order(_)) | None => Points::ZERO,
+        }
     }
 
     fn allows(&self, claim: &Claim) -> bool {

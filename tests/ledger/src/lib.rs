@@ -3,26 +3,29 @@
 //! A store's own tests call [`every_ledger`] with a way to make an empty one.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::missing_panics_doc,
     reason = "this is a test suite: it panics where a ledger breaks its contract"
 )]
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use loyalty_domain::{
     account::Account,
-    command::{Correction, Request},
+    command::{Command, Correction, RefundLine, Request},
+    decide::Rejection,
+    event::Event,
     id::{ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
     money::Minor,
-    order::{Content, Line, Order},
+    order::{Content, Line, LineKey, Order},
     points::Points,
     program::{Program, ProgramSpec},
 };
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
-    Entry, Ledger, LedgerError, OrderChange, execute,
+    Entry, Ledger, LedgerError, OrderChange, PAGE, SpendChange, execute,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
@@ -36,6 +39,13 @@ pub async fn every_ledger<L: Ledger>(empty: impl Fn() -> L) {
     an_order_that_was_added_to_since_is_a_lost_race(&empty()).await;
     two_accounts_change_together_or_not_at_all(&empty()).await;
     a_claim_that_fails_changes_nothing(&empty()).await;
+    what_comes_back_since_it_was_read_is_a_lost_race(&empty()).await;
+    refunds_of_one_order_add_up_however_many_there_are(&empty()).await;
+    a_refused_refund_is_remembered_and_the_next_one_taken(&empty()).await;
+    a_guests_order_is_corrected_without_any_account(&empty()).await;
+    a_statement_goes_back_page_by_page_to_the_first_entry(&empty()).await;
+    an_order_of_ten_thousand_lines_is_kept_whole(&empty()).await;
+    ids_of_any_characters_are_kept_apart(&empty()).await;
     a_change_outside_of_the_limits_is_a_bug(&empty()).await;
 }
 
@@ -128,7 +138,7 @@ fn now(answered: Answered) -> Arc<Entry> {
 }
 
 async fn account(ledger: &impl Ledger, member_id: &str) -> Account {
-    ledger.load(&spend("look", member_id, 1, 0)).await.unwrap().account
+    ledger.load(&spend("look", member_id, 1, 0), 1).await.unwrap().account
 }
 
 async fn a_new_order_is_answered_now_and_a_repeat_before(ledger: &impl Ledger) {
@@ -192,7 +202,12 @@ async fn change(ledger: &impl Ledger, id: &str, accounts: &[(&str, u64)]) -> Cha
     for (member_id, expected) in accounts {
         let mut account = account(ledger, member_id).await;
         account.sequence = expected + 1;
-        changes.push(AccountChange { member_id: member(member_id), expected: *expected, account });
+        changes.push(AccountChange {
+            member_id: member(member_id),
+            expected: *expected,
+            account,
+            recent: Vec::new(),
+        });
     }
     Change { entries: vec![entry], accounts: changes, ..Change::default() }
 }
@@ -273,6 +288,140 @@ async fn a_claim_that_fails_changes_nothing(ledger: &impl Ledger) {
     assert_eq!(fourth, Appended::Now, "the claim beside one that failed was not made");
 }
 
+async fn what_comes_back_since_it_was_read_is_a_lost_race(ledger: &impl Ledger) {
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+    let spent = now(answer(ledger, &spend("k1", "m1", 50, 1)).await);
+    let back = |key: &str, points: u64| {
+        Request::give_back(
+            ClientId::try_from("till").unwrap(),
+            RequestKey::try_from(key).unwrap(),
+            member("m1"),
+            instant(2),
+            spent.id.clone(),
+            Points::try_from(points).unwrap(),
+        )
+    };
+
+    let first = now(answer(ledger, &back("b1", 30)).await);
+    let mut stale = change(ledger, "o2", &[("m1", 3)]).await;
+    let (expected, given_back) = (Points::ZERO, Points::try_from(20).unwrap());
+    stale.spends = vec![SpendChange { id: spent.id.clone(), expected, given_back }];
+    let stale = ledger.append(stale).await.unwrap();
+    let too_many = now(answer(ledger, &back("b2", 21)).await);
+    let second = now(answer(ledger, &back("b3", 20)).await);
+
+    assert_eq!(first.balance.unwrap().available.get(), 30);
+    assert_eq!(stale, Appended::Raced);
+    assert!(matches!(too_many.answer, Answer::Refused(Rejection::MoreThanSpent { .. })));
+    assert_eq!(second.balance.unwrap().available.get(), 50);
+}
+
+async fn refunds_of_one_order_add_up_however_many_there_are(ledger: &impl Ledger) {
+    now(answer(ledger, &refund("o1", "early", 1_000, 9)).await);
+    now(answer(ledger, &refund("o1", "early too", 500, 9)).await);
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+
+    let mut left = Vec::new();
+    for number in 0..4 {
+        let refund = refund("o1", &format!("r{number}"), 1_000, 10);
+        left.push(now(answer(ledger, &refund).await).balance.unwrap().available.get());
+    }
+
+    assert_eq!(left, [25, 15, 5, 0]);
+    assert_eq!(account(ledger, "m1").await.debt, Points::ZERO);
+}
+
+async fn a_refused_refund_is_remembered_and_the_next_one_taken(ledger: &impl Ledger) {
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+    let key = LineKey::Line(LineId::try_from("no such line").unwrap());
+    let line = RefundLine { key, quantity: 1, amount: Minor::try_from(100).unwrap() };
+    let (order_id, refund_id) = ("o1".try_into().unwrap(), "r1".try_into().unwrap());
+    let wrong = Request::refund(order_id, refund_id, instant(1), Correction::Lines(vec![line]));
+
+    let refused = now(answer(ledger, &wrong).await);
+    let again = answer(ledger, &wrong).await;
+    let right = now(answer(ledger, &refund("o1", "r2", 1_000, 2)).await);
+
+    assert!(matches!(refused.answer, Answer::Refused(Rejection::LineNotInOrder { .. })));
+    assert_eq!(again, Answered::Before(refused));
+    assert_eq!(right.balance.unwrap().available.get(), 40);
+}
+
+async fn a_guests_order_is_corrected_without_any_account(ledger: &impl Ledger) {
+    let mut guests = order("o1", "m1", 5_000, 0);
+    if let Command::PayOrder(order) = &mut guests.command {
+        order.member_id = None;
+    }
+
+    let paid = now(answer(ledger, &guests).await);
+    let refunded = now(answer(ledger, &refund("o1", "r1", 2_000, 1)).await);
+    let again = now(answer(ledger, &refund("o1", "r2", 4_000, 2)).await);
+
+    assert_eq!((paid.sequence, refunded.sequence), (None, None));
+    let Answer::Accepted(events) = &again.answer else { panic!("{again:?}") };
+    let Some(Event::Corrected(corrected)) = events.first() else { panic!("{events:?}") };
+    assert_eq!((corrected.eligible_before.get(), corrected.cut.get()), (3_000, 1_000));
+}
+
+async fn a_statement_goes_back_page_by_page_to_the_first_entry(ledger: &impl Ledger) {
+    let mut entries = HashMap::new();
+    for number in 0..37 {
+        let request = order(&format!("o{number}"), "m1", 100, number);
+        let entry = now(answer(ledger, &request).await);
+        entries.insert(entry.id.clone(), entry);
+    }
+
+    let mut page = ledger.load(&spend("look", "m1", 1, 0), 1).await.unwrap().recent;
+    let mut sequences = Vec::new();
+    while let Some(oldest) = page.first() {
+        assert!(page.len() <= usize::try_from(PAGE).unwrap());
+        sequences.extend(page.iter().rev().map(|it| entries[it].sequence.unwrap()));
+        page = entries[oldest].previous.clone();
+    }
+
+    assert_eq!(sequences, (1..=37).rev().collect::<Vec<_>>());
+}
+
+async fn an_order_of_ten_thousand_lines_is_kept_whole(ledger: &impl Ledger) {
+    let mut large = order("o1", "m1", 5_000, 0);
+    if let Command::PayOrder(order) = &mut large.command {
+        let line = order.content.lines[0].clone();
+        order.content.lines = (0..10_000)
+            .map(|it| {
+                // As long as a message of a queue allows for so many.
+                let id = format!("{it:08}-{}", "x".repeat(60));
+                Line { id: id.as_str().try_into().unwrap(), ..line.clone() }
+            })
+            .collect();
+    }
+
+    let entry = now(answer(ledger, &large).await);
+    let again = answer(ledger, &large).await;
+    let refunded = now(answer(ledger, &refund("o1", "r1", 5_000, 1)).await);
+
+    // 500,000 points and, since that reaches silver, no bonus yet.
+    assert_eq!(entry.balance.unwrap().available.get(), 500_000);
+    assert_eq!(again, Answered::Before(entry));
+    assert_eq!(refunded.balance.unwrap().available.get(), 499_950);
+}
+
+async fn ids_of_any_characters_are_kept_apart(ledger: &impl Ledger) {
+    let odd = ["a#b", "a%23b", "a:b/c", "a", "é", "e\u{301}", "🦀", "A", " a", "a "];
+    for (number, id) in odd.iter().enumerate() {
+        let minor = 100 * (u64::try_from(number).unwrap() + 1);
+        now(answer(ledger, &order(id, id, minor, 0)).await);
+    }
+    now(answer(ledger, &refund("a", "b#R#c", 1, 1)).await);
+    now(answer(ledger, &refund("a#R#b", "c", 1, 1)).await);
+
+    for (number, id) in odd.iter().enumerate() {
+        let available = account(ledger, id).await.available().unwrap().get();
+        // One of them was refunded a penny, which costs its fourth point.
+        let taken = u64::from(*id == "a");
+        assert_eq!(available, u64::try_from(number).unwrap() + 1 - taken, "{id:?}");
+    }
+}
+
 async fn a_change_outside_of_the_limits_is_a_bug(ledger: &impl Ledger) {
     let too_many = [("m1", 0), ("m2", 0), ("m3", 0), ("m4", 0)];
 
@@ -286,6 +435,6 @@ async fn a_change_outside_of_the_limits_is_a_bug(ledger: &impl Ledger) {
         }
     }
     let id = CommandId::Order(OrderId::try_from("o1").unwrap());
-    let loaded = ledger.load(&order("o1", "m1", 5_000, 0)).await.unwrap();
+    let loaded = ledger.load(&order("o1", "m1", 5_000, 0), 1).await.unwrap();
     assert_eq!(loaded.entry, None, "{id} was not stored");
 }
