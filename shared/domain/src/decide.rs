@@ -1,6 +1,6 @@
 //! The decision: (program, what is known, command) to events, or to a refusal.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -176,7 +176,11 @@ pub fn decide(
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;
-            Ok(work.done(true))
+            // Only to where something happened: an order that is late for a job is not late for its
+            // account.
+            let last = work.events.iter().rev().find_map(Event::fell_due_at);
+            work.at = last.unwrap_or(work.at);
+            Ok(work.done(last.is_some()))
         }
     }
 }
@@ -380,10 +384,11 @@ impl<'a> Work<'a> {
         let (lines, cut) = match correction {
             Correction::Lines(refunded) => take_lines(&record.lines, refunded)?,
             Correction::Amount(amount) => take_amount(&record.lines, *amount)?,
-            Correction::All => (take_all(&record.lines), Minor::ZERO),
+            Correction::All => (take_all(&record.lines), Cut::default()),
             Correction::Content(content) => {
                 check_line_ids(content)?;
-                (replace_lines(kept_lines(self.program, content)?, &record.lines), Minor::ZERO)
+                let lines = kept_lines(self.program, content)?;
+                (replace_lines(lines, &record.lines), Cut::default())
             }
         };
         let before = record.eligible()?;
@@ -391,14 +396,17 @@ impl<'a> Work<'a> {
         let spend_before = record.spend_of(before, self.program)?;
         let spend_after = record.spend_of(after, self.program)?;
         let mut components = record.components.clone();
-        let points_after = compute(
-            &mut components,
-            after,
-            record.currency,
-            record.rate,
-            spend_after,
-            record.headroom,
-        )?;
+        let mut points_under = |headroom| {
+            let (currency, rate) = (record.currency, record.rate);
+            compute(&mut components, after, currency, rate, spend_after, headroom)
+        };
+        let mut headroom = record.headroom;
+        let mut points_after = points_under(headroom)?;
+        if points_after > record.points {
+            // What an order grows by fits what its caps have left now, whatever they had once.
+            headroom = self.headroom_to_grow(record)?;
+            points_after = points_under(headroom)?;
+        }
         let settled =
             if is_member { self.settled(record, points_after)? } else { Settled::NoAccount };
         let is_less = after < before;
@@ -412,15 +420,17 @@ impl<'a> Work<'a> {
             lines: lines.into(),
             eligible_before: before,
             eligible_after: after,
-            cut,
+            cut: cut.amount,
+            cut_quantity: cut.quantity,
             points_before: record.points,
             points_after,
             components_after: components.iter().map(|it| it.points).collect(),
+            headroom_after: headroom,
             settled,
             lot: record.lot,
             matures_at: record.matures_at,
             order_sequence: record.sequence,
-            caps: self.caps_of(record, is_member),
+            caps: if is_member { record.caps.clone() } else { Vec::new() },
             progress: ProgressChange {
                 month: Month::of(record.paid_on),
                 spend: if is_member { spend } else { Spend::ZERO },
@@ -430,8 +440,19 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn caps_of(&self, record: &OrderRecord, is_member: bool) -> Vec<CapKey> {
-        if is_member && !self.account.caps.is_empty() { record.caps.clone() } else { Vec::new() }
+    /// The headroom of an order that is worth more than it was: its own points, and what its caps
+    /// have left beside them, as far as the headroom kept for it goes.
+    fn headroom_to_grow(&self, record: &OrderRecord) -> Result<Option<Points>, OutOfRange> {
+        let mut headroom = record.headroom;
+        for cap in &self.program.spec().caps.per_member {
+            let key = CapKey::of(cap.period, record.paid_on);
+            if record.caps.contains(&key) {
+                let left = cap.points.minus_or_zero(self.account.cap_used(key));
+                let most = record.points.plus(left)?;
+                headroom = Some(headroom.map_or(most, |it| it.min(most)));
+            }
+        }
+        Ok(headroom)
     }
 
     /// Where the difference between the order's points and `after` goes.
@@ -556,50 +577,79 @@ fn check_line_ids(content: &Content) -> Result<(), Rejection> {
     repeated.map_or(Ok(()), |line| Err(Rejection::LineRepeated { line }))
 }
 
+/// What a refund asked for beyond what was left.
+#[derive(Default)]
+struct Cut {
+    amount: Minor,
+    quantity: u64,
+}
+
 /// Takes a refund's lines off, each cut to what is left of it.
 fn take_lines(
     lines: &[KeptLine],
     refunded: &[RefundLine],
-) -> Result<(Vec<KeptLine>, Minor), Rejection> {
+) -> Result<(Vec<KeptLine>, Cut), Rejection> {
     let mut lines = lines.to_vec();
-    let mut cut = Minor::ZERO;
+    let mut cut = Cut::default();
     for RefundLine { key, quantity, amount } in refunded {
-        let line = lines
-            .iter_mut()
-            .find(|it| it.key == *key)
-            .ok_or_else(|| Rejection::LineNotInOrder { line: key.clone() })?;
+        let Some(line) = lines.iter_mut().find(|it| it.key == *key) else {
+            match key {
+                LineKey::Line(_) => return Err(Rejection::LineNotInOrder { line: key.clone() }),
+                // Every order has shipping and tax; of nothing nothing is left.
+                LineKey::Shipping | LineKey::Tax => cut.amount = cut.amount.plus(*amount)?,
+            }
+            continue;
+        };
         let taken = line.left().min(*amount);
-        cut = cut.plus(amount.minus_or_zero(taken))?;
+        cut.amount = cut.amount.plus(amount.minus_or_zero(taken))?;
         line.taken = line.taken.plus(taken)?;
-        line.returned = line.returned.saturating_add(*quantity).min(line.quantity);
+        // Shipping and tax are no pieces of anything.
+        if let LineKey::Line(_) = key {
+            let returned = line.quantity.saturating_sub(line.returned).min(*quantity);
+            cut.quantity = cut.quantity.saturating_add((*quantity).saturating_sub(returned).into());
+            line.returned = line.returned.saturating_add(returned);
+        }
     }
     Ok((lines, cut))
 }
 
 /// Spreads a refund without lines over what is left of the counting lines.
-fn take_amount(lines: &[KeptLine], amount: Minor) -> Result<(Vec<KeptLine>, Minor), OutOfRange> {
+fn take_amount(lines: &[KeptLine], amount: Minor) -> Result<(Vec<KeptLine>, Cut), OutOfRange> {
     let counting: Vec<Minor> = lines.iter().map(KeptLine::counting).collect();
     let taken = amount.min(Minor::total(counting.iter().copied())?);
     let mut lines = lines.to_vec();
     for (line, share) in lines.iter_mut().zip(spread(taken, &counting)?) {
         line.taken = line.taken.plus(share)?;
     }
-    Ok((lines, amount.minus_or_zero(taken)))
+    Ok((lines, Cut { amount: amount.minus_or_zero(taken), quantity: 0 }))
 }
 
 fn take_all(lines: &[KeptLine]) -> Vec<KeptLine> {
     lines
         .iter()
-        .map(|it| KeptLine { returned: it.quantity, taken: it.amount, ..it.clone() })
+        .map(|it| KeptLine {
+            returned: it.quantity.max(it.returned),
+            taken: it.amount.max(it.taken),
+            ..it.clone()
+        })
         .collect()
 }
 
 /// The lines of an edited order, less what was refunded of those that it had before.
+///
+/// What was refunded stays refunded, of lines that shrink or go, too: another edit may bring them
+/// back.
 fn replace_lines(mut lines: Vec<KeptLine>, before: &Arc<[KeptLine]>) -> Vec<KeptLine> {
-    for line in &mut lines {
-        if let Some(before) = before.iter().find(|it| it.key == line.key) {
-            line.taken = before.taken.min(line.amount);
-            line.returned = before.returned.min(line.quantity);
+    let after: HashMap<&LineKey, usize> =
+        lines.iter().enumerate().map(|(index, it)| (&it.key, index)).collect();
+    let touched = before.iter().filter(|it| it.returned > 0 || !it.taken.is_zero());
+    let touched: Vec<_> = touched.map(|it| (after.get(&it.key).copied(), it)).collect();
+    for (index, before) in touched {
+        if let Some(line) = index.and_then(|it| lines.get_mut(it)) {
+            line.taken = before.taken;
+            line.returned = before.returned;
+        } else {
+            lines.push(KeptLine { quantity: 0, amount: Minor::ZERO, ..before.clone() });
         }
     }
     lines

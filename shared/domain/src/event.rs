@@ -102,6 +102,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// When it fell due by itself; `None` of what a command did.
+    pub const fn fell_due_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Matured { at, .. }
+            | Self::Lapsed { at, .. }
+            | Self::Expired { at, .. }
+            | Self::Reviewed { at, .. } => Some(*at),
+            Self::Earned(_)
+            | Self::LevelReached { .. }
+            | Self::LevelLowered { .. }
+            | Self::Corrected(_)
+            | Self::CorrectionRefused { .. }
+            | Self::Spent { .. }
+            | Self::GivenBack { .. } => None,
+        }
+    }
+}
+
 /// How many points of a lot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LotUse {
@@ -167,12 +186,16 @@ pub struct Corrected {
     pub eligible_after: Minor,
     /// How much was asked for beyond what was left, and cut.
     pub cut: Minor,
+    /// How many pieces were said to come back beyond what was left.
+    pub cut_quantity: u64,
     /// The order's points before.
     pub points_before: Points,
     /// The order's points afterwards.
     pub points_after: Points,
     /// The same by component.
     pub components_after: Vec<Points>,
+    /// The headroom that is kept for the order; an order that grows may get less than it had.
+    pub headroom_after: Option<Points>,
     /// Where the difference went.
     pub settled: Settled,
     /// The order's lot.

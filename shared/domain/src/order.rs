@@ -89,7 +89,8 @@ pub enum LineKey {
 
 /// What is kept of a line, for refunds to be taken from.
 ///
-/// Invariant: `taken` is at most `amount`, `returned` at most `quantity`.
+/// Invariant: `taken` is at most `amount`, `returned` at most `quantity`, unless the order was edited
+/// to less than what had been refunded of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptLine {
     /// Which line.
@@ -259,6 +260,7 @@ impl OrderRecord {
     fn correct(&mut self, corrected: &Corrected) {
         self.lines = Arc::clone(&corrected.lines);
         self.points = corrected.points_after;
+        self.headroom = corrected.headroom_after;
         for (component, points) in self.components.iter_mut().zip(&corrected.components_after) {
             component.points = *points;
         }

@@ -7,7 +7,7 @@ use loyalty_domain::{
     command::{Correction, RefundLine, Request},
     due,
     event::{Event, Settled},
-    id::{ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
+    id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
     money::{Minor, Spend},
     order::{Content, Line, LineKey, Order},
     points::Points,
@@ -41,6 +41,11 @@ enum Step {
     Cancel {
         order: u8,
         hours: u16,
+    },
+    Change {
+        order: u8,
+        hours: u16,
+        amounts: Vec<u32>,
     },
     Spend {
         member: u8,
@@ -77,6 +82,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => (0..12_u8, hours(), 0..3_u8, 0..80_000_u32)
             .prop_map(|(order, hours, line, amount)| Step::RefundLine { order, hours, line, amount }),
         1 => (0..12_u8, hours()).prop_map(|(order, hours)| Step::Cancel { order, hours }),
+        2 => (0..12_u8, hours(), prop::collection::vec(0..60_000_u32, 1..4))
+            .prop_map(|(order, hours, amounts)| Step::Change { order, hours, amounts }),
         4 => (0..3_u8, hours(), 0..900_u16)
             .prop_map(|(member, hours, points)| Step::Spend { member, hours, points }),
         2 => (0..6_u8, hours(), 0..900_u16)
@@ -158,17 +165,20 @@ fn requests(steps: &[Step]) -> Vec<Request> {
         let refund_id = RefundId::try_from(format!("r{index}").as_str()).unwrap();
         let client = ClientId::try_from("till").unwrap();
         let minor = |it: u32| Minor::try_from(u64::from(it)).unwrap();
+        let lines = |amounts: &[u32], excluded: bool| {
+            let lines = amounts.iter().enumerate().map(|(line, amount)| Line {
+                id: LineId::try_from(line.to_string().as_str()).unwrap(),
+                sku: Sku::try_from(if excluded && line == 0 { "X" } else { "A" }).unwrap(),
+                category: None,
+                quantity: 2,
+                amount: minor(*amount),
+                discounts: Minor::ZERO,
+                is_gift_card: false,
+            });
+            lines.collect::<Vec<_>>()
+        };
         match step {
             Step::Order { member: number, hours, amounts, excluded, points_paid, euros } => {
-                let lines = amounts.iter().enumerate().map(|(line, amount)| Line {
-                    id: LineId::try_from(line.to_string().as_str()).unwrap(),
-                    sku: Sku::try_from(if *excluded && line == 0 { "X" } else { "A" }).unwrap(),
-                    category: None,
-                    quantity: 2,
-                    amount: minor(*amount),
-                    discounts: Minor::ZERO,
-                    is_gift_card: false,
-                });
                 requests.push(Request::order(Order {
                     order_id: order_id(orders),
                     member_id: Some(member(*number)),
@@ -177,7 +187,7 @@ fn requests(steps: &[Step]) -> Vec<Request> {
                     channel: None,
                     referral_code: None,
                     content: Content {
-                        lines: lines.collect(),
+                        lines: lines(amounts, *excluded),
                         paid_with_points: minor((*points_paid).into()),
                         ..Content::default()
                     },
@@ -196,6 +206,11 @@ fn requests(steps: &[Step]) -> Vec<Request> {
             }
             Step::Cancel { order, hours } => {
                 requests.push(Request::cancel(order_id(*order), at(*hours)));
+            }
+            Step::Change { order, hours, amounts } => {
+                let change_id = ChangeId::try_from(format!("c{index}").as_str()).unwrap();
+                let content = Content { lines: lines(amounts, false), ..Content::default() };
+                requests.push(Request::change(order_id(*order), change_id, at(*hours), content));
             }
             Step::Spend { member: number, hours, points } => {
                 let points = Points::try_from(u64::from(*points)).unwrap();
@@ -292,6 +307,8 @@ proptest! {
             post(&program, &ledger, &request);
             for (_, account) in ledger.accounts() {
                 assert_conserved(&account);
+                // Orders, refunds and edits never make more of a month than its cap.
+                prop_assert!(account.caps.iter().all(|it| it.points.get() <= 1_500), "{:?}", account.caps);
             }
         }
 

@@ -1,0 +1,2205 @@
+//! Behavior of the rules, sentence by sentence: what an account shows after a history of requests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may panic, and looks for the one event that it is about"
+)]
+
+use std::{collections::BTreeMap, fmt::Display};
+
+use jiff::Timestamp;
+use loyalty_domain::{
+    account::{Account, LotId},
+    command::{Command, Correction, RefundLine, Request},
+    decide::{Decision, Held, Rejection, SpendState, decide},
+    due,
+    event::{Event, LotUse, Settled},
+    id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey},
+    money::Minor,
+    order::{Content, Line, LineKey, Order, OrderRecord, OrderState},
+    points::Points,
+    program::{Program, ProgramSpec},
+};
+use serde_json::{Value, json};
+
+/// One program, one member, and all that was kept of the requests so far.
+///
+/// This and the constructors of requests below it are the only test code that knows the API.
+#[derive(Clone, Debug)]
+struct Shop {
+    spec: Value,
+    program: Program,
+    account: Account,
+    holds: BTreeMap<String, Held>,
+    history: Vec<(Timestamp, Vec<Event>)>,
+    events: Vec<Event>,
+}
+
+impl Shop {
+    /// One point a pound, at once available, for twelve months, in London; but for `overrides`.
+    #[track_caller]
+    fn of(overrides: Value) -> Self {
+        let mut spec = json!({
+            "name": "Rules", "version": 1, "effective": "2010-01-01", "currency": "GBP",
+            "time_zone": "Europe/London",
+            "earning": {"points_per_unit": "1", "expiry_months": 12},
+            "tiers": {"levels": [{"id": "blue", "name": "Blue"}]},
+        });
+        merge(&mut spec, overrides);
+        Self {
+            program: program(&spec),
+            spec,
+            account: Account::default(),
+            holds: BTreeMap::new(),
+            history: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// From now on, the program differs by `overrides` too.
+    #[track_caller]
+    fn changes_its_program(&mut self, overrides: Value) {
+        merge(&mut self.spec, overrides);
+        self.program = program(&self.spec);
+    }
+
+    /// `request` takes effect.
+    #[track_caller]
+    fn does(&mut self, request: impl Into<Request>) {
+        let request = request.into();
+        match self.answer(&request) {
+            Ok(Decision::Effect { at, events, account }) => {
+                self.keep(&request, at, events, account);
+            }
+            other => panic!("{request:#?} should take effect: {other:#?}"),
+        }
+    }
+
+    /// `request` waits for its order.
+    #[track_caller]
+    fn waits(&mut self, request: impl Into<Request>) {
+        let request = request.into();
+        match self.answer(&request) {
+            Ok(Decision::Waits(waiting)) => match self.holds.entry(key(&request)).or_default() {
+                Held::Waiting(all) => all.push(waiting),
+                empty => *empty = Held::Waiting(vec![waiting]),
+            },
+            other => panic!("{request:#?} should wait: {other:#?}"),
+        }
+    }
+
+    /// `request` is refused, and that changes nothing but what its own order holds.
+    #[track_caller]
+    fn refuses(&mut self, request: impl Into<Request>) -> Rejection {
+        let request = request.into();
+        match self.answer(&request) {
+            Err(rejection) => {
+                if matches!(request.command, Command::PayOrder(_)) {
+                    let state = OrderState { member_id: Some(member()), record: None };
+                    self.holds.insert(key(&request), Held::Order(state));
+                }
+                rejection
+            }
+            other => panic!("{request:#?} should be refused: {other:#?}"),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Result<Decision, Rejection> {
+        let holds = self.holds.get(&key(request)).cloned().unwrap_or_default();
+        decide(&self.program, &holds, &self.account, request)
+    }
+
+    #[track_caller]
+    fn keep(
+        &mut self,
+        request: &Request,
+        at: Timestamp,
+        events: Vec<Event>,
+        account: Option<Account>,
+    ) {
+        if let Some(mut account) = account {
+            account.end_entry(at).unwrap();
+            self.account = account;
+            self.history.push((at, events.clone()));
+        }
+        let holds = self.holds.entry(key(request)).or_default();
+        if let Command::PayOrder(order) = &request.command {
+            let member_id = order.member_id.clone();
+            *holds = Held::Order(OrderState { member_id, record: None });
+        }
+        for event in &events {
+            match (&mut *holds, event) {
+                (Held::Order(order), event) => order.apply(event),
+                (Held::Nothing, Event::Spent { uses }) => {
+                    let (uses, given_back) = (uses.clone(), Points::ZERO);
+                    *holds =
+                        Held::Spend(SpendState { member_id: Some(member()), uses, given_back });
+                }
+                (Held::Spend(spend), Event::GivenBack { debt_paid, restored, lost, .. }) => {
+                    let restored = restored.iter().map(|it| it.points);
+                    let back = restored.chain([*debt_paid, *lost, spend.given_back]);
+                    spend.given_back = Points::total(back).unwrap();
+                }
+                _ => (),
+            }
+        }
+        self.events = events;
+        self.check();
+    }
+
+    /// What holds after every step.
+    #[track_caller]
+    fn check(&self) {
+        let signed = |points: Points| i128::from(points.get());
+        let (balance, totals) = (self.account.balance().unwrap(), self.account.totals);
+        assert_eq!(
+            signed(totals.earned) - signed(totals.clawed_back) - signed(totals.spent)
+                + signed(totals.given_back)
+                - signed(totals.expired),
+            signed(balance.available) + signed(balance.pending) + signed(balance.held)
+                - signed(balance.debt),
+            "points are conserved: {self:#?}"
+        );
+        assert!(
+            balance.debt.is_zero() || balance.available.is_zero(),
+            "whoever owes points has none to use: {self:#?}"
+        );
+        let history = self.history.iter().map(|(at, events)| (*at, events.as_slice()));
+        assert_eq!(Account::replay(history).unwrap(), self.account, "replaying gives the account");
+    }
+
+    /// The shop as the account stands at `instant`, without any request.
+    #[track_caller]
+    fn as_of(&self, instant: &str) -> Self {
+        let mut shop = self.clone();
+        let at = at(instant);
+        let (mut account, events) = due::bring_to(&self.program, self.account.clone(), at).unwrap();
+        account.end_entry(at).unwrap();
+        shop.history.push((at, events.clone()));
+        shop.account = account;
+        shop.events = events;
+        shop.check();
+        shop
+    }
+
+    /// Available, pending and owed points.
+    fn balance(&self) -> String {
+        let balance = self.account.balance().unwrap();
+        format!(
+            "available {}, pending {}, debt {}",
+            balance.available, balance.pending, balance.debt
+        )
+    }
+
+    /// What is not 0 of the sums over all entries.
+    fn totals(&self) -> String {
+        let totals = self.account.totals;
+        listed([
+            ("earned", totals.earned),
+            ("clawed back", totals.clawed_back),
+            ("spent", totals.spent),
+            ("given back", totals.given_back),
+            ("expired", totals.expired),
+        ])
+    }
+
+    /// Lots that hold something, by last good day, in the order of use.
+    fn lots(&self) -> String {
+        listed(self.account.lots.iter().map(|it| (it.last_good_day, it.points)))
+    }
+
+    /// The level and its last valid day.
+    fn level(&self) -> String {
+        let tier = &self.account.tier;
+        let level = tier.level.as_ref().map_or("blue", |it| it.as_str());
+        match tier.valid_through {
+            Some(day) => format!("{level} through {day}"),
+            None => level.to_owned(),
+        }
+    }
+
+    /// Spend in minor units and number of orders of a month such as `2024-03`.
+    fn progress(&self, month: &str) -> String {
+        let found = self.account.progress.months.iter().find(|it| it.month.to_string() == month);
+        let measure = found.map(|it| it.measure).unwrap_or_default();
+        format!("spend {}, orders {}", measure.spend, measure.orders)
+    }
+
+    #[track_caller]
+    fn record(&self, order: &str) -> &OrderRecord {
+        match self.holds.get(&order_key(order)) {
+            Some(Held::Order(OrderState { record: Some(record), .. })) => record,
+            other => panic!("{order} should have been accepted: {other:#?}"),
+        }
+    }
+
+    /// The points that an order stands for.
+    #[track_caller]
+    fn points(&self, order: &str) -> u64 {
+        self.record(order).points.get()
+    }
+
+    /// What an order's components came to, in their order.
+    #[track_caller]
+    fn components(&self, order: &str) -> String {
+        let components = self.record(order).components.iter();
+        components.map(|it| format!("{} {}", it.name, it.points)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The eligible amount of an order in minor units.
+    #[track_caller]
+    fn eligible(&self, order: &str) -> u64 {
+        self.record(order).eligible().unwrap().get()
+    }
+
+    /// The amounts that are left of an order's lines.
+    #[track_caller]
+    fn lines_left(&self, order: &str) -> Vec<u64> {
+        self.record(order).lines.iter().map(|it| it.left().get()).collect()
+    }
+
+    /// The last good day of an order's lot.
+    #[track_caller]
+    fn last_good_day(&self, order: &str) -> String {
+        self.record(order).lot.given.to_string()
+    }
+
+    /// The headroom that caps left to an order.
+    #[track_caller]
+    fn headroom(&self, order: &str) -> Option<u64> {
+        self.record(order).headroom.map(Points::get)
+    }
+
+    /// What else an order's entry keeps: the currency's rate, what each component gives, the
+    /// wallet and the lot, and the program's version.
+    #[track_caller]
+    fn kept(&self, order: &str) -> Value {
+        let record = self.record(order);
+        let gives: Vec<_> = record.components.iter().map(|it| (&it.name, &it.gives)).collect();
+        json!({
+            "rate": record.rate, "gives": gives, "lot": record.lot,
+            "version": record.program_version,
+        })
+    }
+
+    /// What fell due in the last entry, in its order.
+    fn fell_due(&self) -> String {
+        let due = self.events.iter().filter_map(|it| match it {
+            Event::Matured { points, .. } => Some(format!("matured {points}")),
+            Event::Lapsed { points, .. } => Some(format!("lapsed {points}")),
+            Event::Expired { points, .. } => Some(format!("expired {points}")),
+            Event::Reviewed { level, .. } => Some(format!("reviewed {level}")),
+            _ => None,
+        });
+        due.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the last entry says was asked for beyond what was left of an order.
+    #[track_caller]
+    fn cut(&self) -> u64 {
+        self.last(|it| match it {
+            Event::Corrected(it) => Some(it.cut.get()),
+            _ => None,
+        })
+    }
+
+    /// What the last entry says was let go.
+    #[track_caller]
+    fn waived(&self) -> u64 {
+        self.last(|it| match it {
+            Event::Corrected(it) => match it.settled {
+                Settled::TakenBack { waived, .. } => Some(waived.get()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// What the last entry says stays lost.
+    #[track_caller]
+    fn lost(&self) -> u64 {
+        self.last(|it| match it {
+            Event::GivenBack { lost, .. } => Some(lost.get()),
+            _ => None,
+        })
+    }
+
+    /// Which lots the last entry says it used.
+    #[track_caller]
+    fn used(&self) -> String {
+        let uses: Vec<LotUse> = self.last(|it| match it {
+            Event::Spent { uses } => Some(uses.clone()),
+            _ => None,
+        });
+        listed(uses.iter().map(|LotUse { lot: LotId { given, .. }, points }| (given, *points)))
+    }
+
+    #[track_caller]
+    fn last<T>(&self, find: impl Fn(&Event) -> Option<T>) -> T {
+        self.events.iter().rev().find_map(find).unwrap()
+    }
+}
+
+fn insufficient(available: u64, requested: u64) -> Rejection {
+    let points = |it| Points::try_from(it).unwrap();
+    Rejection::InsufficientPoints { available: points(available), requested: points(requested) }
+}
+
+/// What is not 0 of `all`, as one text.
+fn listed<T: Display>(all: impl IntoIterator<Item = (T, Points)>) -> String {
+    let some = all.into_iter().filter(|(_, points)| !points.is_zero());
+    some.map(|(what, points)| format!("{what} {points}")).collect::<Vec<_>>().join(", ")
+}
+
+fn merge(base: &mut Value, overrides: Value) {
+    match (base, overrides) {
+        (Value::Object(base), Value::Object(overrides)) => {
+            for (field, value) in overrides {
+                merge(base.entry(field).or_insert(Value::Null), value);
+            }
+        }
+        (base, value) => *base = value,
+    }
+}
+
+/// Silver from 100.00 or three orders on, and gold from 500.00 on.
+fn silver_and_gold() -> Value {
+    json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "spend": "100", "orders": 3, "bonus": "0.1"},
+        {"id": "gold", "name": "Gold", "spend": "500", "bonus": "0.2"},
+    ]}})
+}
+
+/// The same, and `overrides`.
+fn silver_and_gold_with(overrides: Value) -> Value {
+    let mut all = silver_and_gold();
+    merge(&mut all, overrides);
+    all
+}
+
+#[track_caller]
+fn program(spec: &Value) -> Program {
+    let spec: ProgramSpec = serde_json::from_value(spec.clone()).unwrap();
+    Program::try_from(spec).unwrap()
+}
+
+/// Under which key the shop keeps what `request` is about.
+fn key(request: &Request) -> String {
+    match &request.command {
+        Command::GiveBack { spend, .. } => spend.to_string(),
+        _ => request.id.order_id().map_or(request.id.to_string(), |it| order_key(it.as_str())),
+    }
+}
+
+fn order_key(order: &str) -> String {
+    CommandId::Order(order.try_into().unwrap()).to_string()
+}
+
+#[track_caller]
+fn at(instant: &str) -> Timestamp {
+    instant.parse().unwrap()
+}
+
+fn minor(amount: u64) -> Minor {
+    Minor::try_from(amount).unwrap()
+}
+
+fn member() -> MemberId {
+    "m".try_into().unwrap()
+}
+
+/// An order of one line of `amount` minor units of the program's currency.
+#[track_caller]
+fn order(id: &str, instant: &str, amount: u64) -> Basket {
+    basket(id, instant).line("1", amount)
+}
+
+/// An order without lines as yet.
+#[track_caller]
+fn basket(id: &str, instant: &str) -> Basket {
+    Basket(Order {
+        order_id: id.try_into().unwrap(),
+        member_id: Some(member()),
+        paid_at: at(instant),
+        currency: "GBP".parse().unwrap(),
+        channel: None,
+        referral_code: None,
+        content: Content::default(),
+    })
+}
+
+/// An order that is being put together.
+struct Basket(Order);
+
+impl Basket {
+    fn line(mut self, id: &str, amount: u64) -> Self {
+        self.0.content.lines.push(Line {
+            id: id.try_into().unwrap(),
+            sku: "sku".try_into().unwrap(),
+            category: None,
+            quantity: 2,
+            amount: minor(amount),
+            discounts: Minor::ZERO,
+            is_gift_card: false,
+        });
+        self
+    }
+
+    fn newest(mut self, change: impl FnOnce(&mut Line)) -> Self {
+        change(self.0.content.lines.last_mut().unwrap());
+        self
+    }
+
+    /// The newest line's SKU.
+    fn of_sku(self, sku: &str) -> Self {
+        self.newest(|it| it.sku = sku.try_into().unwrap())
+    }
+
+    /// The newest line's category.
+    fn of_category(self, category: &str) -> Self {
+        self.newest(|it| it.category = Some(category.try_into().unwrap()))
+    }
+
+    /// The newest line is a gift card.
+    fn being_a_gift_card(self) -> Self {
+        self.newest(|it| it.is_gift_card = true)
+    }
+
+    /// The newest line's own discounts.
+    fn less(self, discounts: u64) -> Self {
+        self.newest(|it| it.discounts = minor(discounts))
+    }
+
+    /// Discounts on the whole order.
+    fn discounted(mut self, discounts: u64) -> Self {
+        self.0.content.discounts = minor(discounts);
+        self
+    }
+
+    fn shipping(mut self, shipping: u64) -> Self {
+        self.0.content.shipping = minor(shipping);
+        self
+    }
+
+    fn tax(mut self, tax: u64) -> Self {
+        self.0.content.tax = minor(tax);
+        self
+    }
+
+    /// The part paid with points, in minor units.
+    fn paid_with_points(mut self, amount: u64) -> Self {
+        self.0.content.paid_with_points = minor(amount);
+        self
+    }
+
+    fn in_currency(mut self, code: &str) -> Self {
+        self.0.currency = code.parse().unwrap();
+        self
+    }
+
+    fn through(mut self, channel: &str) -> Self {
+        self.0.channel = Some(channel.try_into().unwrap());
+        self
+    }
+
+    /// The edit that makes its order what this basket holds, at this basket's instant.
+    fn into_change(self, id: &str) -> Request {
+        let Order { order_id, paid_at, content, .. } = self.0;
+        Request::change(order_id, ChangeId::try_from(id).unwrap(), paid_at, content)
+    }
+}
+
+impl From<Basket> for Request {
+    fn from(basket: Basket) -> Self {
+        Self::order(basket.0)
+    }
+}
+
+#[track_caller]
+fn refund(order: &str, id: &str, instant: &str, amount: u64) -> Request {
+    refunded(order, id, instant, Correction::Amount(minor(amount)))
+}
+
+#[track_caller]
+fn refund_of_line(order: &str, id: &str, instant: &str, line: &str, amount: u64) -> Request {
+    let key = LineKey::Line(LineId::try_from(line).unwrap());
+    let line = RefundLine { key, quantity: 1, amount: minor(amount) };
+    refunded(order, id, instant, Correction::Lines(vec![line]))
+}
+
+#[track_caller]
+fn refunded(order: &str, id: &str, instant: &str, correction: Correction) -> Request {
+    let order = OrderId::try_from(order).unwrap();
+    Request::refund(order, RefundId::try_from(id).unwrap(), at(instant), correction)
+}
+
+#[track_caller]
+fn cancel(order: &str, instant: &str) -> Request {
+    Request::cancel(OrderId::try_from(order).unwrap(), at(instant))
+}
+
+#[track_caller]
+fn spend(id: &str, instant: &str, points: u64) -> Request {
+    let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from(id).unwrap());
+    Request::spend(client, key, member(), at(instant), Points::try_from(points).unwrap())
+}
+
+#[track_caller]
+fn give_back(id: &str, instant: &str, points: u64) -> Request {
+    let used = spend(id, instant, points);
+    let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from(id).unwrap());
+    let points = Points::try_from(points).unwrap();
+    Request::give_back(client, key, member(), at(instant), used.id, points)
+}
+
+#[track_caller]
+fn post_due(instant: &str) -> Request {
+    let at = at(instant);
+    let day = jiff::tz::TimeZone::UTC.to_datetime(at).date();
+    let command = Command::PostDue { member_id: member() };
+    Request { id: CommandId::Due(member(), day), at, command }
+}
+
+#[test]
+fn base_points_are_rounded_down_to_whole_points() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 9_999));
+
+    assert_eq!(shop.points("A"), 99);
+    assert_eq!(shop.balance(), "available 99, pending 0, debt 0");
+    assert_eq!(shop.totals(), "earned 99");
+}
+
+#[test]
+fn a_rate_is_an_exact_decimal_however_large_the_amount() {
+    let points = |points_per_unit: &str, amount| {
+        let mut shop = Shop::of(json!({"earning": {"points_per_unit": points_per_unit}}));
+        shop.does(order("A", "2024-01-15T12:00Z", amount));
+        shop.points("A")
+    };
+
+    // In binary floating point, 100 x 0.29 is a little less than 29.
+    assert_eq!(points("0.29", 10_000), 29);
+    // And 2^53 + 1 is 2^53.
+    assert_eq!(points("100", 9_007_199_254_740_993), 9_007_199_254_740_993);
+}
+
+#[test]
+fn every_component_is_rounded_down_by_itself_and_none_before_it() {
+    let mut shop = Shop::of(json!({
+        "earning": {"points_per_unit": "1.5"},
+        "campaigns": [
+            {"name": "half", "bonus": "0.5"},
+            {"name": "tenth", "bonus": "0.1"},
+            {"name": "gift", "points": 7},
+        ],
+    }));
+
+    // 9.99 x 1.5 = 14.985; x 0.5 = 7.4925; x 0.1 = 1.4985. Of the whole, 23.976, nothing is left.
+    shop.does(order("A", "2024-01-15T12:00Z", 999));
+
+    let components = "base 14, campaign:half 7, campaign:tenth 1, campaign:gift 7";
+    assert_eq!(shop.components("A"), components);
+    assert_eq!(shop.points("A"), 29);
+}
+
+#[test]
+fn lines_left_out_by_sku_category_or_being_a_gift_cards_count_nothing() {
+    let mut shop = Shop::of(json!({"earning": {"exclude": {
+        "skus": ["stamp"], "categories": ["books"], "gift_cards": true,
+    }}}));
+
+    shop.does(
+        basket("A", "2024-01-15T12:00Z")
+            .line("1", 1_000)
+            .line("2", 2_000)
+            .of_sku("stamp")
+            .line("3", 4_000)
+            .of_category("books")
+            .line("4", 8_000)
+            .being_a_gift_card()
+            .line("5", 16_000)
+            .of_sku("STAMP")
+            .line("6", 32_000)
+            .of_category("bookshelves"),
+    );
+
+    assert_eq!(shop.eligible("A"), 49_000);
+    assert_eq!(shop.points("A"), 490);
+}
+
+#[test]
+fn gift_cards_count_where_the_program_does_not_leave_them_out() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(basket("A", "2024-01-15T12:00Z").line("1", 8_000).being_a_gift_card());
+
+    assert_eq!(shop.points("A"), 80);
+}
+
+#[test]
+fn tax_and_shipping_count_only_where_the_program_says_so() {
+    let eligible = |earning: Value| {
+        let mut shop = Shop::of(json!({"earning": earning}));
+        shop.does(order("A", "2024-01-15T12:00Z", 10_000).shipping(500).tax(2_000));
+        shop.eligible("A")
+    };
+
+    assert_eq!(eligible(json!({})), 10_000);
+    assert_eq!(eligible(json!({"counts_shipping": true})), 10_500);
+    assert_eq!(eligible(json!({"counts_tax": true})), 12_000);
+    assert_eq!(eligible(json!({"counts_shipping": true, "counts_tax": true})), 12_500);
+}
+
+#[test]
+fn a_fixed_bonus_stays_until_nothing_is_left_of_the_order() {
+    let mut shop = Shop::of(json!({"campaigns": [{"name": "gift", "points": 7}]}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(refund("A", "r", "2024-01-16T12:00Z", 9_999));
+    let nearly_all = shop.components("A");
+    shop.does(refund("A", "s", "2024-01-16T12:00Z", 1));
+
+    assert_eq!(nearly_all, "base 0, campaign:gift 7");
+    assert_eq!(shop.components("A"), "base 0, campaign:gift 0");
+    assert_eq!(shop.totals(), "earned 107, clawed back 107");
+}
+
+#[test]
+fn a_fixed_bonus_stays_at_its_minimum_and_goes_below_it() {
+    let mut shop = Shop::of(json!({
+        "campaigns": [{"name": "gift", "points": 7, "min_amount": "50"}],
+    }));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(refund("A", "r", "2024-01-16T12:00Z", 5_000));
+    let at_minimum = shop.components("A");
+    shop.does(refund("A", "s", "2024-01-16T12:00Z", 1));
+
+    assert_eq!(at_minimum, "base 50, campaign:gift 7");
+    assert_eq!(shop.components("A"), "base 49, campaign:gift 0");
+}
+
+#[test]
+fn an_order_of_which_nothing_counts_gives_no_fixed_bonus_either() {
+    let mut shop = Shop::of(json!({
+        "earning": {"exclude": {"skus": ["stamp"]}},
+        "campaigns": [{"name": "gift", "points": 7}],
+    }));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000).of_sku("stamp"));
+
+    assert_eq!(shop.points("A"), 0);
+    assert_eq!(shop.progress("2024-01"), "spend 0, orders 0");
+}
+
+#[test]
+fn a_campaign_runs_from_its_first_through_its_last_business_day_and_on_its_channels_only() {
+    let mut shop = Shop::of(json!({"campaigns": [
+        {"name": "july", "from": "2024-07-01", "until": "2024-07-31", "points": 7},
+        {"name": "app", "channels": ["app"], "points": 3},
+    ]}));
+
+    shop.does(order("A", "2024-06-30T22:59:59.999999999Z", 100));
+    shop.does(order("B", "2024-06-30T23:00Z", 100).through("web"));
+    shop.does(order("C", "2024-07-31T22:59:59.999999999Z", 100).through("app"));
+    shop.does(order("D", "2024-07-31T23:00Z", 100).through("app"));
+
+    assert_eq!(shop.components("A"), "base 1");
+    assert_eq!(shop.components("B"), "base 1, campaign:july 7");
+    assert_eq!(shop.components("C"), "base 1, campaign:july 7, campaign:app 3");
+    assert_eq!(shop.components("D"), "base 1, campaign:app 3");
+}
+
+#[test]
+fn the_part_paid_with_points_is_spread_by_largest_remainder_and_then_in_the_order_of_lines() {
+    let mut shop = Shop::of(json!({}));
+    let paid = |id, lines: [u64; 3], points_paid| {
+        let mut basket = basket(id, "2024-01-15T12:00Z");
+        for (line, amount) in ["1", "2", "3"].into_iter().zip(lines) {
+            basket = basket.line(line, amount);
+        }
+        basket.paid_with_points(points_paid)
+    };
+
+    // Exact shares 33.33 each: the odd one is taken off the first line.
+    shop.does(paid("A", [1_000, 1_000, 1_000], 100));
+    // Exact shares 1.4, 2.8 and 2.8: the two left over are taken off the larger remainders.
+    shop.does(paid("B", [10, 20, 20], 7));
+
+    assert_eq!(shop.lines_left("A"), [966, 967, 967]);
+    assert_eq!(shop.points("A"), 29);
+    assert_eq!(shop.lines_left("B"), [9, 17, 17]);
+}
+
+#[test]
+fn the_part_paid_with_points_is_taken_off_counting_lines_only() {
+    let mut shop = Shop::of(json!({"earning": {"exclude": {"skus": ["stamp"]}}}));
+    let basket = |id| basket(id, "2024-01-15T12:00Z").line("1", 4_000).of_sku("stamp");
+
+    shop.does(basket("A").line("2", 6_000).paid_with_points(1_500));
+    shop.does(basket("B").line("2", 6_000).paid_with_points(6_000));
+
+    assert_eq!(shop.lines_left("A"), [4_000, 4_500]);
+    assert_eq!(shop.points("A"), 45);
+    assert_eq!(shop.eligible("B"), 0);
+    assert_eq!(shop.progress("2024-01"), "spend 4500, orders 1");
+}
+
+#[test]
+fn discounts_on_the_whole_order_do_not_earn() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(basket("A", "2024-01-15T12:00Z").line("1", 6_000).line("2", 3_000).discounted(900));
+
+    assert_eq!(shop.eligible("A"), 8_100);
+    assert_eq!(shop.points("A"), 81);
+}
+
+#[test]
+fn a_line_never_counts_less_than_nothing() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(
+        basket("A", "2024-01-15T12:00Z").line("1", 1_000).less(1_500).line("2", 2_000).less(300),
+    );
+
+    assert_eq!(shop.lines_left("A"), [0, 1_700]);
+    assert_eq!(shop.points("A"), 17);
+}
+
+#[test]
+fn a_cap_cuts_the_component_listed_last_first() {
+    let mut shop = Shop::of(json!({
+        "caps": {"per_order": 50},
+        "campaigns": [{"name": "double", "bonus": "1"}, {"name": "gift", "points": 7}],
+    }));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 4_000));
+    shop.does(order("B", "2024-01-15T12:00Z", 2_000));
+
+    assert_eq!(shop.components("A"), "base 40, campaign:double 10, campaign:gift 0");
+    assert_eq!(shop.components("B"), "base 20, campaign:double 20, campaign:gift 7");
+    assert_eq!(shop.headroom("A"), Some(50));
+    assert_eq!(shop.totals(), "earned 97");
+}
+
+#[test]
+fn a_refund_of_a_capped_order_takes_back_only_what_falls_below_the_cap() {
+    let mut shop = Shop::of(json!({
+        "caps": {"per_order": 50}, "campaigns": [{"name": "gift", "points": 20}],
+    }));
+    shop.does(order("A", "2024-01-15T12:00Z", 4_000));
+    let before = shop.components("A");
+
+    shop.does(refund("A", "r", "2024-01-16T12:00Z", 1_000));
+    let at_the_cap = shop.components("A");
+    shop.does(refund("A", "s", "2024-01-16T12:00Z", 500));
+
+    assert_eq!(before, "base 40, campaign:gift 10");
+    assert_eq!(at_the_cap, "base 30, campaign:gift 20");
+    assert_eq!(shop.components("A"), "base 25, campaign:gift 20");
+    assert_eq!(shop.totals(), "earned 50, clawed back 5");
+}
+
+#[test]
+fn a_members_cap_counts_the_calendar_month_of_payment_in_the_programs_zone() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 150}]}}));
+
+    shop.does(order("A", "2024-05-31T23:00Z", 10_000));
+    shop.does(order("B", "2024-06-15T12:00Z", 10_000));
+    shop.does(order("C", "2024-06-30T22:59Z", 10_000));
+    shop.does(order("D", "2024-06-30T23:00Z", 10_000));
+
+    assert_eq!([shop.points("A"), shop.headroom("A").unwrap()], [100, 150]);
+    assert_eq!([shop.points("B"), shop.headroom("B").unwrap()], [50, 50]);
+    assert_eq!([shop.points("C"), shop.headroom("C").unwrap()], [0, 0]);
+    assert_eq!([shop.points("D"), shop.headroom("D").unwrap()], [100, 150]);
+}
+
+#[test]
+fn a_members_cap_may_count_a_day_a_year_or_all_time() {
+    let points = |period: &str| {
+        let mut shop =
+            Shop::of(json!({"caps": {"per_member": [{"period": period, "points": 150}]}}));
+        shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+        shop.does(order("B", "2024-01-15T23:59Z", 10_000));
+        shop.does(order("C", "2024-01-16T00:00Z", 10_000));
+        shop.does(order("D", "2025-01-01T00:00Z", 10_000));
+        ["A", "B", "C", "D"].map(|it| shop.points(it))
+    };
+
+    assert_eq!(points("day"), [100, 50, 100, 100]);
+    assert_eq!(points("year"), [100, 50, 0, 100]);
+    assert_eq!(points("lifetime"), [100, 50, 0, 0]);
+}
+
+#[test]
+fn the_tightest_of_several_caps_cuts() {
+    let mut shop = Shop::of(json!({"caps": {
+        "per_order": 60, "per_member": [{"period": "month", "points": 100}],
+    }}));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 8_000));
+    shop.does(order("B", "2024-01-15T12:00Z", 8_000));
+
+    assert_eq!([shop.points("A"), shop.points("B")], [60, 40]);
+}
+
+#[test]
+fn a_refund_gives_room_back_to_a_cap_for_the_next_order_but_not_for_earlier_ones() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 100}]}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-01-16T12:00Z", 5_000));
+
+    shop.does(refund("A", "r", "2024-01-17T12:00Z", 4_000));
+    shop.does(order("C", "2024-01-18T12:00Z", 5_000));
+
+    assert_eq!([shop.points("A"), shop.points("B"), shop.points("C")], [60, 0, 40]);
+    assert_eq!(shop.balance(), "available 100, pending 0, debt 0");
+}
+
+#[test]
+fn a_refund_computes_with_the_headroom_at_the_time_of_its_order() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 100}]}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 8_000));
+    shop.does(order("B", "2024-01-16T12:00Z", 5_000));
+    shop.does(cancel("A", "2024-01-17T12:00Z"));
+
+    shop.does(refund("B", "r", "2024-01-18T12:00Z", 2_000));
+    let capped = shop.points("B");
+    shop.does(refund("B", "s", "2024-01-18T12:00Z", 2_000));
+
+    assert_eq!(capped, 20);
+    assert_eq!(shop.points("B"), 10);
+    assert_eq!(shop.totals(), "earned 100, clawed back 90");
+}
+
+#[test]
+fn an_orders_entry_keeps_components_rates_lot_headroom_and_version() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({
+        "version": 3, "rates": {"EUR": "0.86"}, "caps": {"per_order": 115},
+        "campaigns": [{"name": "gift", "points": 7}],
+    })));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    // 100.00 EUR are 86.00 GBP.
+    shop.does(order("B", "2024-01-16T12:00Z", 10_000).in_currency("EUR"));
+
+    assert_eq!(shop.components("B"), "base 86, tier:silver 8, campaign:gift 7");
+    assert_eq!(shop.headroom("B"), Some(115));
+    assert_eq!(
+        shop.kept("B"),
+        json!({
+            "rate": "0.86",
+            "gives": [
+                ["base", {"rate": {"points_per_unit": "1", "share": "1"}}],
+                ["tier:silver", {"rate": {"points_per_unit": "1", "share": "0.1"}}],
+                ["campaign:gift", {"fixed": 7}],
+            ],
+            "lot": {"wallet": "points", "given": "2025-01-16"},
+            "version": 3,
+        })
+    );
+}
+
+#[test]
+fn a_refund_computes_with_what_was_in_force_when_its_order_was_paid() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"rates": {"EUR": "0.86"}})));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-01-16T12:00Z", 20_000).in_currency("EUR"));
+    let before = shop.components("B");
+
+    shop.changes_its_program(json!({
+        "version": 2, "rates": {"EUR": "2"}, "caps": {"per_order": 1},
+        "earning": {"points_per_unit": "5", "expiry_months": 1, "exclude": {"skus": ["sku"]}},
+        "campaigns": [{"name": "gift", "points": 7}],
+    }));
+    shop.does(refund("B", "r", "2024-01-17T12:00Z", 10_000));
+
+    assert_eq!(before, "base 172, tier:silver 17");
+    assert_eq!(shop.components("B"), "base 86, tier:silver 8");
+    assert_eq!(shop.progress("2024-01"), "spend 18600, orders 2");
+    assert_eq!(shop.lots(), "2025-01-15 100, 2025-01-16 94");
+}
+
+#[test]
+fn another_currency_counts_exactly_before_the_floor() {
+    let mut shop = Shop::of(json!({"rates": {"EUR": "0.8605"}}));
+
+    // 11.62 EUR are 9.99901 GBP: rounded to a penny first, they would be 10.00.
+    shop.does(order("A", "2024-01-15T12:00Z", 1_162).in_currency("EUR"));
+    shop.does(order("B", "2024-01-15T12:00Z", 1_163).in_currency("EUR"));
+
+    assert_eq!([shop.points("A"), shop.points("B")], [9, 10]);
+}
+
+#[test]
+fn a_currencys_minor_units_are_those_of_iso_4217() {
+    let mut shop = Shop::of(json!({"rates": {"JPY": "0.0053", "KWD": "2.6"}}));
+
+    // 1,886 JPY are 9.9958 GBP and one more are 10.0011; 3.846 KWD are 9.9996 and 3.847 10.0022.
+    shop.does(order("A", "2024-01-15T12:00Z", 1_886).in_currency("JPY"));
+    shop.does(order("B", "2024-01-15T12:00Z", 1_887).in_currency("JPY"));
+    shop.does(order("C", "2024-01-15T12:00Z", 3_846).in_currency("KWD"));
+    shop.does(order("D", "2024-01-15T12:00Z", 3_847).in_currency("KWD"));
+
+    assert_eq!([shop.points("A"), shop.points("B")], [9, 10]);
+    assert_eq!([shop.points("C"), shop.points("D")], [9, 10]);
+}
+
+#[test]
+fn a_programs_own_currency_may_have_no_or_three_digits_of_minor_units() {
+    let points = |currency: &str, points_per_unit: &str, amount| {
+        let mut shop = Shop::of(json!({
+            "currency": currency, "earning": {"points_per_unit": points_per_unit},
+        }));
+        shop.does(order("A", "2024-01-15T12:00Z", amount).in_currency(currency));
+        shop.points("A")
+    };
+
+    assert_eq!(points("JPY", "0.01", 9_999), 99);
+    assert_eq!(points("JPY", "0.01", 10_000), 100);
+    assert_eq!(points("KWD", "1", 9_999), 9);
+    assert_eq!(points("KWD", "1", 10_000), 10);
+}
+
+#[test]
+fn an_order_in_a_currency_without_a_rate_is_refused() {
+    let mut shop = Shop::of(json!({"rates": {"EUR": "0.86"}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    let rejection = shop.refuses(order("B", "2024-01-16T12:00Z", 10_000).in_currency("USD"));
+
+    let currency = "USD".parse().unwrap();
+    assert_eq!(rejection, Rejection::CurrencyNotInProgram { currency });
+    assert_eq!(shop.totals(), "earned 100");
+    assert_eq!(shop.progress("2024-01"), "spend 10000, orders 1");
+}
+
+#[test]
+fn what_would_overflow_is_refused_and_changes_nothing() {
+    let largest = i64::MAX.unsigned_abs();
+    let mut shop = Shop::of(json!({"earning": {"points_per_unit": "1000"}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    let rejections = [
+        shop.refuses(order("B", "2024-01-15T12:00Z", largest)),
+        shop.refuses(order("C", "2024-01-15T12:00Z", largest).line("2", 1).line("3", largest)),
+        shop.refuses(order("D", "2024-01-15T12:00Z", largest).of_sku("x").shipping(largest)),
+    ];
+
+    assert_eq!(rejections, [Rejection::OutOfRange, Rejection::OutOfRange, Rejection::OutOfRange]);
+    assert_eq!(shop.balance(), "available 100000, pending 0, debt 0");
+    assert_eq!(shop.progress("2024-01"), "spend 10000, orders 1");
+}
+
+#[test]
+fn a_sum_of_points_is_refused_where_it_would_overflow() {
+    let mut shop = Shop::of(json!({"earning": {"points_per_unit": "100", "pending_days": 14}}));
+    let largest = i64::MAX.unsigned_abs();
+    shop.does(order("A", "2024-01-15T12:00Z", largest));
+
+    let rejection = shop.refuses(order("B", "2024-01-16T12:00Z", 1));
+    shop.does(cancel("A", "2024-01-17T12:00Z"));
+
+    assert_eq!(rejection, Rejection::OutOfRange);
+    assert_eq!(shop.totals(), format!("earned {largest}, clawed back {largest}"));
+}
+
+#[test]
+fn components_that_overflow_together_are_refused() {
+    let mut shop = Shop::of(json!({
+        "earning": {"points_per_unit": "100"},
+        "campaigns": [{"name": "double", "bonus": "1"}, {"name": "triple", "bonus": "2"}],
+    }));
+
+    let rejection = shop.refuses(order("A", "2024-01-15T12:00Z", i64::MAX.unsigned_abs()));
+
+    assert_eq!(rejection, Rejection::OutOfRange);
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn points_become_available_at_the_instant_14_times_24_hours_after_payment() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+
+    shop.does(order("A", "2024-01-15T12:00:00.5Z", 10_000));
+
+    let pending = "available 0, pending 100, debt 0";
+    assert_eq!(shop.balance(), pending);
+    assert_eq!(shop.as_of("2024-01-29T12:00:00.499999999Z").balance(), pending);
+    let available = "available 100, pending 0, debt 0";
+    assert_eq!(shop.as_of("2024-01-29T12:00:00.5Z").balance(), available);
+}
+
+#[test]
+fn pending_points_cannot_be_spent_and_a_nanosecond_later_they_can() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    let rejection = shop.refuses(spend("s", "2024-01-29T11:59:59.999999999Z", 1));
+    shop.does(spend("t", "2024-01-29T12:00Z", 100));
+
+    assert_eq!(rejection, insufficient(0, 1));
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn without_pending_days_points_can_be_spent_at_the_instant_of_payment() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 0}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(spend("s", "2024-01-15T12:00Z", 100));
+
+    assert_eq!(shop.totals(), "earned 100, spent 100");
+}
+
+#[test]
+fn a_pending_day_has_24_hours_even_where_clocks_change() {
+    let paid = |instant| {
+        let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+        shop.does(order("A", instant, 10_000));
+        shop
+    };
+
+    // Clocks in London went forward on 31 March 2024 and back on 27 October.
+    let (spring, autumn) = (paid("2024-03-20T12:00Z"), paid("2024-10-20T12:00Z"));
+
+    let (pending, available) =
+        ("available 0, pending 100, debt 0", "available 100, pending 0, debt 0");
+    assert_eq!(spring.as_of("2024-04-03T11:59:59.999999999Z").balance(), pending);
+    assert_eq!(spring.as_of("2024-04-03T12:00Z").balance(), available);
+    assert_eq!(autumn.as_of("2024-11-03T11:59:59.999999999Z").balance(), pending);
+    assert_eq!(autumn.as_of("2024-11-03T12:00Z").balance(), available);
+}
+
+#[test]
+fn points_do_not_expire_while_pending_and_do_at_once_if_they_mature_too_late() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14, "expiry_months": 0}}));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    let last = shop.as_of("2024-01-29T11:59:59.999999999Z");
+    assert_eq!(last.balance(), "available 0, pending 100, debt 0");
+    let gone = shop.as_of("2024-01-29T12:00Z");
+    assert_eq!(gone.balance(), "available 0, pending 0, debt 0");
+    assert_eq!(gone.totals(), "earned 100, expired 100");
+}
+
+#[test]
+fn points_that_mature_on_their_last_good_day_can_be_used_for_the_rest_of_it() {
+    let mut shop = Shop::of(json!({"earning": {
+        "pending_days": 14, "expiry_months": 0, "expiry_rounding": "month_end",
+    }}));
+
+    shop.does(order("A", "2024-01-17T23:59:59.999999999Z", 10_000));
+    shop.does(order("B", "2024-01-18T00:00Z", 5_000));
+
+    assert_eq!(shop.as_of("2024-01-31T23:59:59.999999999Z").lots(), "2024-01-31 100");
+    let gone = shop.as_of("2024-02-01T00:00Z");
+    assert_eq!(gone.balance(), "available 0, pending 0, debt 0");
+    assert_eq!(gone.totals(), "earned 150, expired 150");
+}
+
+#[test]
+fn a_lot_is_usable_through_its_whole_last_day_and_gone_at_the_next_midnight() {
+    let mut shop = Shop::of(json!({}));
+
+    // London is an hour ahead of UTC in July: 15 July 2025 ends at 23:00 UTC.
+    shop.does(order("A", "2024-07-15T12:00Z", 10_000));
+
+    assert_eq!(shop.lots(), "2025-07-15 100");
+    assert_eq!(shop.as_of("2025-07-15T22:59:59.999999999Z").lots(), "2025-07-15 100");
+    let gone = shop.as_of("2025-07-15T23:00Z");
+    assert_eq!(gone.balance(), "available 0, pending 0, debt 0");
+    assert_eq!(gone.totals(), "earned 100, expired 100");
+}
+
+#[test]
+fn a_lot_is_gone_at_midnight_even_if_no_job_has_run() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(spend("s", "2025-01-15T23:59:59.999999999Z", 1));
+    let rejection = shop.refuses(spend("t", "2025-01-16T00:00Z", 1));
+
+    assert_eq!(rejection, insufficient(0, 1));
+}
+
+#[test]
+fn a_lot_is_gone_at_the_first_instant_of_a_day_that_begins_at_one_o_clock() {
+    let mut shop = Shop::of(json!({"time_zone": "America/Sao_Paulo"}));
+
+    // 4 November 2018 began at 01:00 there, which was 03:00 UTC.
+    shop.does(order("A", "2017-11-03T15:00Z", 10_000));
+
+    assert_eq!(shop.as_of("2018-11-04T02:59:59.999999999Z").lots(), "2018-11-03 100");
+    assert_eq!(shop.as_of("2018-11-04T03:00Z").lots(), "");
+}
+
+#[test]
+fn a_lot_is_gone_at_the_next_midnight_even_if_a_whole_day_is_skipped() {
+    let mut shop = Shop::of(json!({"time_zone": "Pacific/Apia"}));
+
+    // Samoa went from 29 to 31 December 2011 at 10:00 UTC.
+    shop.does(order("A", "2010-12-29T22:00Z", 10_000));
+
+    assert_eq!(shop.as_of("2011-12-30T09:59:59.999999999Z").lots(), "2011-12-29 100");
+    assert_eq!(shop.as_of("2011-12-30T10:00Z").lots(), "");
+}
+
+#[test]
+fn the_last_good_day_counts_from_the_business_day_of_payment() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(order("A", "2024-06-30T22:59:59.999999999Z", 10_000));
+    shop.does(order("B", "2024-06-30T23:00Z", 5_000));
+
+    assert_eq!(shop.lots(), "2025-06-30 100, 2025-07-01 50");
+}
+
+#[test]
+fn the_last_good_day_is_clamped_to_its_month_and_then_moved_to_the_end_that_the_program_says() {
+    let day = |months: u32, rounding: &str, paid_on: &str| {
+        let mut shop = Shop::of(json!({"earning": {
+            "expiry_months": months, "expiry_rounding": rounding,
+        }}));
+        shop.does(order("A", &format!("{paid_on}T12:00Z"), 10_000));
+        shop.last_good_day("A")
+    };
+
+    assert_eq!(day(12, "month_end", "2020-07-06"), "2021-07-31");
+    assert_eq!(day(1, "none", "2023-01-25"), "2023-02-25");
+    assert_eq!(day(1, "none", "2023-01-31"), "2023-02-28");
+    assert_eq!(day(1, "none", "2024-01-31"), "2024-02-29");
+    assert_eq!(day(0, "none", "2024-01-01"), "2024-01-01");
+    assert_eq!(day(1, "month_end", "2024-01-01"), "2024-02-29");
+    assert_eq!(day(1, "month_end", "2023-01-31"), "2023-02-28");
+    assert_eq!(day(1, "quarter_end", "2024-02-29"), "2024-03-31");
+    assert_eq!(day(1, "quarter_end", "2024-03-31"), "2024-06-30");
+    assert_eq!(day(12, "year_end", "2024-01-01"), "2025-12-31");
+    assert_eq!(day(1, "year_end", "2024-12-01"), "2025-12-31");
+}
+
+#[test]
+fn points_of_one_last_good_day_lie_in_one_lot() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 1}}));
+
+    shop.does(order("A", "2023-01-29T12:00Z", 10_000));
+    shop.does(order("B", "2023-01-31T12:00Z", 5_000));
+    shop.does(order("C", "2023-02-01T12:00Z", 2_000));
+
+    assert_eq!(shop.lots(), "2023-02-28 150, 2023-03-01 20");
+}
+
+#[test]
+fn lots_are_used_soonest_first_and_the_entry_says_which_gave_how_many() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("B", "2024-03-09T12:00Z", 5_000));
+
+    shop.does(spend("s", "2024-03-11T12:00Z", 70));
+
+    assert_eq!(shop.used(), "2025-03-09 50, 2025-03-10 20");
+    assert_eq!(shop.lots(), "2025-03-10 80");
+    assert_eq!(shop.totals(), "earned 150, spent 70");
+}
+
+#[test]
+fn no_more_can_be_spent_than_is_available() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    let rejection = shop.refuses(spend("s", "2024-03-11T12:00Z", 101));
+    shop.does(spend("t", "2024-03-11T12:00Z", 100));
+
+    assert_eq!(rejection, insufficient(100, 101));
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn points_given_back_return_to_the_lots_they_came_from() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-09T12:00Z", 5_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 70));
+
+    shop.does(give_back("s", "2024-03-12T12:00Z", 70));
+
+    assert_eq!(shop.lots(), "2025-03-09 50, 2025-03-10 100");
+    assert_eq!(shop.totals(), "earned 150, spent 70, given back 70");
+}
+
+#[test]
+fn a_use_of_points_is_given_back_once_in_however_many_parts() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 70));
+
+    shop.does(give_back("s", "2024-03-12T12:00Z", 30));
+    let rejection = shop.refuses(give_back("s", "2024-03-12T12:00Z", 41));
+    shop.does(give_back("s", "2024-03-12T12:00Z", 40));
+
+    let (left, requested) = (Points::try_from(40).unwrap(), Points::try_from(41).unwrap());
+    assert_eq!(rejection, Rejection::MoreThanSpent { left, requested });
+    assert_eq!(shop.balance(), "available 100, pending 0, debt 0");
+}
+
+#[test]
+fn points_given_back_pay_debt_first() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 80));
+    shop.does(refund("A", "r", "2024-03-12T12:00Z", 5_000));
+    let owing = shop.balance();
+
+    shop.does(give_back("s", "2024-03-13T12:00Z", 80));
+
+    assert_eq!(owing, "available 0, pending 0, debt 30");
+    assert_eq!(shop.balance(), "available 50, pending 0, debt 0");
+    assert_eq!(shop.totals(), "earned 100, clawed back 50, spent 80, given back 80");
+}
+
+#[test]
+fn points_whose_lot_expired_meanwhile_stay_lost_without_reinstate_days_and_the_entry_says_so() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(spend("s", "2024-06-15T12:00Z", 60));
+
+    shop.does(give_back("s", "2025-01-15T23:59:59.999999999Z", 20));
+    let in_time = (shop.lots(), shop.lost());
+    shop.does(give_back("s", "2025-01-16T00:00Z", 40));
+
+    assert_eq!(in_time, ("2025-01-15 60".to_owned(), 0));
+    assert_eq!((shop.lots(), shop.lost()), (String::new(), 40));
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn only_points_whose_own_lot_expired_stay_lost() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-09T12:00Z", 5_000));
+    shop.does(order("B", "2024-06-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-06-11T12:00Z", 120));
+
+    shop.does(give_back("s", "2025-03-10T00:00Z", 120));
+
+    assert_eq!(shop.lost(), 50);
+    assert_eq!(shop.lots(), "2025-06-10 100");
+}
+
+#[test]
+fn points_whose_lot_expired_meanwhile_live_for_reinstate_days_from_the_day_they_come_back() {
+    let mut shop = Shop::of(json!({"spending": {"reinstate_days": 30}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(spend("s", "2025-01-10T12:00Z", 60));
+
+    shop.does(give_back("s", "2025-02-01T12:00Z", 60));
+
+    assert_eq!(shop.lost(), 0);
+    assert_eq!(shop.totals(), "earned 100, spent 60, given back 60, expired 40");
+    // Whether or not 1 February is itself one of the 30 days.
+    let usable = "available 60, pending 0, debt 0";
+    assert_eq!(shop.as_of("2025-03-02T23:59:59.999999999Z").balance(), usable);
+    assert_eq!(shop.as_of("2025-03-04T00:00Z").balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn a_refund_takes_back_the_difference_of_the_points_before_and_after() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_050));
+
+    // 100.50 gave 100; 99.99 are left and give 99.
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 51));
+
+    assert_eq!(shop.points("A"), 99);
+    assert_eq!(shop.totals(), "earned 100, clawed back 1");
+}
+
+#[test]
+fn a_full_refund_in_however_many_parts_takes_back_exactly_what_was_earned() {
+    let mut shop = Shop::of(json!({
+        "earning": {"points_per_unit": "1.5"}, "campaigns": [{"name": "tenth", "bonus": "0.1"}],
+    }));
+    // 150.75 and 15.075.
+    shop.does(order("A", "2024-03-10T12:00Z", 10_050));
+
+    // 67.17 are left: 100.755 and 10.0755; then 33.84: 50.76 and 5.076.
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 3_333));
+    let after_one = shop.totals();
+    shop.does(refund("A", "s", "2024-03-12T12:00Z", 3_333));
+    let after_two = shop.totals();
+    shop.does(refund("A", "t", "2024-03-13T12:00Z", 3_384));
+
+    assert_eq!(after_one, "earned 165, clawed back 55");
+    assert_eq!(after_two, "earned 165, clawed back 110");
+    assert_eq!(shop.totals(), "earned 165, clawed back 165");
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn a_cancellation_is_a_refund_of_all_that_is_left() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(basket("A", "2024-03-10T12:00Z").line("1", 6_000).line("2", 4_000));
+    shop.does(refund_of_line("A", "r", "2024-03-11T12:00Z", "1", 1_000));
+
+    shop.does(cancel("A", "2024-03-12T12:00Z"));
+
+    assert_eq!(shop.lines_left("A"), [0, 0]);
+    assert_eq!(shop.totals(), "earned 100, clawed back 100");
+    assert_eq!(shop.progress("2024-03"), "spend 0, orders 0");
+}
+
+#[test]
+fn a_refund_of_a_line_is_taken_off_that_line() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(basket("A", "2024-03-10T12:00Z").line("1", 6_000).line("2", 4_000));
+
+    shop.does(refund_of_line("A", "r", "2024-03-11T12:00Z", "2", 1_500));
+
+    assert_eq!(shop.lines_left("A"), [6_000, 2_500]);
+    assert_eq!(shop.points("A"), 85);
+}
+
+#[test]
+fn a_refund_of_a_line_that_does_not_count_takes_no_points_back() {
+    let mut shop = Shop::of(json!({"earning": {"exclude": {"skus": ["stamp"]}}}));
+    let basket = basket("A", "2024-03-10T12:00Z").line("1", 6_000);
+    shop.does(basket.line("2", 4_000).of_sku("stamp"));
+
+    shop.does(refund_of_line("A", "r", "2024-03-11T12:00Z", "2", 4_000));
+
+    assert_eq!(shop.points("A"), 60);
+    assert_eq!(shop.totals(), "earned 60");
+}
+
+#[test]
+fn an_amount_without_lines_is_spread_over_the_counting_lines() {
+    let mut shop = Shop::of(json!({"earning": {"exclude": {"skus": ["stamp"]}}}));
+    let basket = basket("A", "2024-03-10T12:00Z").line("1", 9_000).of_sku("stamp");
+    shop.does(basket.line("2", 1_000).line("3", 1_000).line("4", 1_000));
+
+    // Exact shares 33.33 each: the odd one is taken off the first of them.
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 100));
+
+    assert_eq!(shop.lines_left("A"), [9_000, 966, 967, 967]);
+    assert_eq!(shop.points("A"), 29);
+}
+
+#[test]
+fn an_amount_without_lines_is_spread_by_what_earlier_refunds_left_of_the_lines() {
+    let mut shop = Shop::of(json!({}));
+    let basket = basket("A", "2024-03-10T12:00Z").line("1", 1_000).line("2", 1_000);
+    shop.does(basket.line("3", 1_000));
+
+    shop.does(refund_of_line("A", "r", "2024-03-11T12:00Z", "1", 500));
+    // Exact shares 1.4, 2.8 and 2.8: the two left over are taken off the larger remainders.
+    shop.does(refund("A", "s", "2024-03-11T12:00Z", 7));
+
+    assert_eq!(shop.lines_left("A"), [499, 997, 997]);
+}
+
+#[test]
+fn a_refund_of_more_than_is_left_is_cut_and_the_entry_says_so() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(basket("A", "2024-03-10T12:00Z").line("1", 6_000).line("2", 4_000));
+
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 1_000));
+    let uncut = shop.cut();
+    // 54.00 are left of the first line and 36.00 of the second.
+    shop.does(refund_of_line("A", "s", "2024-03-12T12:00Z", "1", 6_000));
+    let of_line = (shop.cut(), shop.lines_left("A"));
+    shop.does(refund("A", "t", "2024-03-13T12:00Z", 10_000));
+
+    assert_eq!(uncut, 0);
+    assert_eq!(of_line, (600, vec![0, 3_600]));
+    assert_eq!((shop.cut(), shop.lines_left("A")), (6_400, vec![0, 0]));
+    assert_eq!(shop.totals(), "earned 100, clawed back 100");
+}
+
+#[test]
+fn a_refund_that_comes_first_waits_and_the_order_earns_and_is_measured_in_full() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.waits(refund("A", "r", "2024-03-09T12:00Z", 6_000));
+
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    assert_eq!(shop.points("A"), 40);
+    assert_eq!(shop.totals(), "earned 100, clawed back 60");
+    assert_eq!(shop.progress("2024-03"), "spend 4000, orders 1");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn a_cancellation_that_comes_first_takes_back_all_and_leaves_the_level_to_its_review() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.waits(cancel("A", "2024-03-09T12:00Z"));
+
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    assert_eq!(shop.totals(), "earned 100, clawed back 100");
+    assert_eq!(shop.progress("2024-03"), "spend 0, orders 0");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn a_refund_that_comes_first_takes_pending_points_at_the_instant_of_its_order() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.waits(refund("A", "r", "2024-01-20T12:00Z", 8_000));
+    shop.waits(refund("A", "s", "2024-01-21T12:00Z", 1_500));
+    shop.waits(refund("A", "t", "2024-01-22T12:00Z", 600));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    assert_eq!(shop.cut(), 100);
+    assert_eq!(shop.totals(), "earned 100, clawed back 100");
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn refunds_that_come_first_take_effect_in_the_order_in_which_they_came() {
+    let left = |requests: [Request; 2]| {
+        let mut shop = Shop::of(json!({}));
+        for request in requests {
+            shop.waits(request);
+        }
+        shop.does(basket("A", "2024-03-10T12:00Z").line("1", 6_000).line("2", 6_000));
+        shop.lines_left("A")
+    };
+    let of_line = || refund_of_line("A", "r", "2024-03-08T12:00Z", "1", 6_000);
+    let of_amount = || refund("A", "s", "2024-03-07T12:00Z", 6_000);
+
+    assert_eq!(left([of_line(), of_amount()]), [0, 0]);
+    assert_eq!(left([of_amount(), of_line()]), [0, 3_000]);
+}
+
+#[test]
+fn a_clawback_takes_the_orders_own_pending_points_and_no_others() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("A", "2024-01-15T10:00Z", 10_000));
+    shop.does(order("B", "2024-01-15T11:00Z", 5_000));
+
+    shop.does(refund("B", "r", "2024-01-16T12:00Z", 2_000));
+
+    assert_eq!(shop.balance(), "available 0, pending 130, debt 0");
+    let matured = shop.as_of("2024-01-29T10:00Z");
+    assert_eq!(matured.balance(), "available 100, pending 30, debt 0");
+}
+
+#[test]
+fn a_clawback_takes_the_orders_own_lot_before_one_that_ends_sooner() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-09T12:00Z", 5_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(refund("B", "r", "2024-03-11T12:00Z", 6_000));
+
+    assert_eq!(shop.lots(), "2025-03-09 50, 2025-03-10 40");
+}
+
+#[test]
+fn a_clawback_takes_from_other_lots_soonest_first_what_its_own_does_not_hold() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-10T12:00Z", 90));
+    shop.does(order("B", "2024-03-12T12:00Z", 5_000));
+    shop.does(order("C", "2024-03-11T12:00Z", 5_000));
+
+    shop.does(refund("A", "r", "2024-03-13T12:00Z", 7_000));
+
+    // 10 of its own, 50 of C's that end sooner, 10 of B's.
+    assert_eq!(shop.lots(), "2025-03-12 40");
+    assert_eq!(shop.totals(), "earned 200, clawed back 70, spent 90");
+}
+
+#[test]
+fn a_clawback_leaves_pending_points_of_other_orders_which_pay_the_debt_as_they_mature() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(spend("s", "2024-01-29T12:00Z", 100));
+    shop.does(order("B", "2024-01-30T12:00Z", 4_000));
+    shop.does(order("C", "2024-01-31T12:00Z", 8_000));
+
+    shop.does(refund("A", "r", "2024-02-01T12:00Z", 10_000));
+
+    assert_eq!(shop.balance(), "available 0, pending 120, debt 100");
+    let first = shop.as_of("2024-02-13T12:00Z");
+    assert_eq!(first.balance(), "available 0, pending 80, debt 60");
+    let second = shop.as_of("2024-02-14T12:00Z");
+    assert_eq!(second.balance(), "available 20, pending 0, debt 0");
+}
+
+#[test]
+fn a_program_that_clamps_at_zero_waives_what_is_missing_and_does_not_count_it_as_clawed_back() {
+    let mut shop = Shop::of(json!({"refunds": {"shortfall": "waive"}}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 80));
+
+    shop.does(refund("A", "r", "2024-03-12T12:00Z", 5_000));
+    let waived = (shop.waived(), shop.totals());
+    shop.does(order("B", "2024-03-13T12:00Z", 2_000));
+
+    assert_eq!(waived, (30, "earned 100, clawed back 20, spent 80".to_owned()));
+    assert_eq!(shop.balance(), "available 20, pending 0, debt 0");
+}
+
+#[test]
+fn a_refund_after_the_lots_last_good_day_takes_nothing_but_corrects_amount_and_progress() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 30));
+    shop.does(order("B", "2024-06-10T12:00Z", 5_000));
+
+    shop.does(refund("A", "r", "2025-03-11T00:00Z", 10_000));
+
+    assert_eq!(shop.balance(), "available 50, pending 0, debt 0");
+    assert_eq!(shop.totals(), "earned 150, spent 30, expired 70");
+    assert_eq!(shop.eligible("A"), 0);
+    assert_eq!(shop.progress("2024-03"), "spend 0, orders 0");
+}
+
+#[test]
+fn a_refund_on_the_lots_last_good_day_still_takes_points_back() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 30));
+
+    shop.does(refund("A", "r", "2025-03-10T23:59:59.999999999Z", 10_000));
+
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 30");
+}
+
+#[test]
+fn a_late_refund_is_judged_by_the_accounts_clock() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("B", "2025-03-11T12:00Z", 5_000));
+
+    shop.does(refund("A", "r", "2025-03-10T12:00Z", 10_000));
+
+    assert_eq!(shop.balance(), "available 50, pending 0, debt 0");
+    assert_eq!(shop.totals(), "earned 150, expired 100");
+}
+
+#[test]
+fn a_refund_leaves_progress_in_the_month_in_which_its_order_was_paid() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-31T12:00Z", 10_000));
+    shop.does(order("B", "2024-02-10T12:00Z", 5_000));
+
+    shop.does(refund("A", "r", "2024-02-11T12:00Z", 9_999));
+    let nearly_all = shop.progress("2024-01");
+    shop.does(refund("A", "s", "2024-02-11T12:00Z", 1));
+
+    assert_eq!(nearly_all, "spend 1, orders 1");
+    assert_eq!(shop.progress("2024-01"), "spend 0, orders 0");
+    assert_eq!(shop.progress("2024-02"), "spend 5000, orders 1");
+}
+
+#[test]
+fn an_edited_order_stands_for_what_it_is_now() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(order("A", "2024-03-11T12:00Z", 4_000).into_change("c"));
+
+    assert_eq!(shop.points("A"), 40);
+    assert_eq!(shop.balance(), "available 40, pending 0, debt 0");
+    assert_eq!(shop.progress("2024-03"), "spend 4000, orders 1");
+}
+
+#[test]
+fn what_is_missing_of_a_clawback_becomes_debt_that_later_points_pay_first() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-11T12:00Z", 80));
+
+    shop.does(refund("A", "r", "2024-03-12T12:00Z", 5_000));
+    let owing = shop.balance();
+    shop.does(order("B", "2024-03-13T12:00Z", 4_500));
+
+    assert_eq!(owing, "available 0, pending 0, debt 30");
+    assert_eq!(shop.balance(), "available 15, pending 0, debt 0");
+}
+
+#[test]
+fn an_order_that_meets_a_condition_raises_the_level_through_the_month_12_months_later() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(order("A", "2024-02-29T12:00Z", 9_999));
+    let before = shop.level();
+    shop.does(order("B", "2024-03-10T12:00Z", 1));
+
+    assert_eq!(before, "blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn the_bonus_is_that_of_the_level_before_the_order() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 10_000));
+
+    assert_eq!(shop.components("A"), "base 100");
+    assert_eq!(shop.components("B"), "base 100, tier:silver 10");
+}
+
+#[test]
+fn a_level_is_met_by_any_of_its_conditions() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 100));
+    shop.does(order("B", "2024-02-10T12:00Z", 100));
+    let before = shop.level();
+
+    shop.does(order("C", "2024-03-10T12:00Z", 100));
+
+    assert_eq!(before, "blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn an_order_of_which_nothing_counts_is_no_order_and_renews_nothing() {
+    let mut shop =
+        Shop::of(silver_and_gold_with(json!({"earning": {"exclude": {"skus": ["stamp"]}}})));
+    shop.does(order("A", "2024-01-10T12:00Z", 100));
+    shop.does(order("B", "2024-01-10T12:00Z", 100));
+    shop.does(order("C", "2024-01-10T12:00Z", 100).of_sku("stamp"));
+    let two_orders = shop.level();
+    shop.does(order("D", "2024-02-10T12:00Z", 100));
+
+    shop.does(order("E", "2024-06-10T12:00Z", 100).of_sku("stamp"));
+
+    assert_eq!(two_orders, "blue");
+    assert_eq!(shop.level(), "silver through 2025-02-28");
+    assert_eq!(shop.progress("2024-01"), "spend 200, orders 2");
+}
+
+#[test]
+fn the_highest_level_met_counts_even_if_one_between_is_not() {
+    let mut shop = Shop::of(json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "orders": 3},
+        {"id": "gold", "name": "Gold", "spend": "500"},
+    ]}}));
+
+    shop.does(order("A", "2024-03-10T12:00Z", 50_000));
+
+    assert_eq!(shop.level(), "gold through 2025-03-31");
+}
+
+#[test]
+fn progress_counts_the_12_calendar_months_that_end_with_the_orders() {
+    let level = |instant| {
+        let mut shop = Shop::of(silver_and_gold());
+        // London's March began an hour before UTC's April did: this is the first instant of April.
+        shop.does(order("A", "2023-03-31T23:00Z", 6_000));
+        shop.does(order("B", instant, 6_000));
+        shop.level()
+    };
+
+    assert_eq!(level("2024-03-31T22:59:59.999999999Z"), "silver through 2025-03-31");
+    assert_eq!(level("2024-03-31T23:00Z"), "blue");
+}
+
+#[test]
+fn spend_in_another_currency_counts_at_its_rate() {
+    let level = |amount| {
+        let mut shop = Shop::of(silver_and_gold_with(json!({"rates": {"EUR": "0.86"}})));
+        shop.does(order("A", "2024-03-10T12:00Z", amount).in_currency("EUR"));
+        shop.level()
+    };
+
+    // 99.9922 and 100.0008 GBP.
+    assert_eq!(level(11_627), "blue");
+    assert_eq!(level(11_628), "silver through 2025-03-31");
+}
+
+#[test]
+fn an_order_that_qualifies_again_renews_the_level() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(order("B", "2024-06-10T12:00Z", 100));
+
+    assert_eq!(shop.level(), "silver through 2025-06-30");
+}
+
+#[test]
+fn an_order_that_qualifies_for_a_lower_level_changes_nothing() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 50_000));
+
+    // The 12 months that end with March 2025 no longer hold the first order.
+    shop.does(order("B", "2025-03-10T12:00Z", 10_000));
+
+    assert_eq!(shop.level(), "gold through 2025-03-31");
+}
+
+#[test]
+fn an_order_at_the_midnight_of_a_review_finds_the_level_after_it() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(order("B", "2025-03-31T22:59:59.999999999Z", 1_000));
+    shop.does(order("C", "2025-03-31T23:00Z", 1_000));
+
+    assert_eq!(shop.components("B"), "base 10, tier:silver 1");
+    assert_eq!(shop.components("C"), "base 10");
+    assert_eq!(shop.level(), "blue");
+}
+
+#[test]
+fn a_review_by_one_level_lets_a_member_fall_one_level_a_year_until_the_lowest() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(order("A", "2024-03-10T12:00Z", 50_000));
+
+    let last = "2025-03-31T22:59:59.999999999Z";
+    assert_eq!(shop.as_of(last).level(), "gold through 2025-03-31");
+    assert_eq!(shop.as_of("2025-03-31T23:00Z").level(), "silver through 2026-03-31");
+    let last = "2026-03-31T22:59:59.999999999Z";
+    assert_eq!(shop.as_of(last).level(), "silver through 2026-03-31");
+    let silence = shop.as_of("2030-01-01T00:00Z");
+    assert_eq!(silence.level(), "blue");
+    assert_eq!(silence.fell_due(), "expired 500, reviewed silver, reviewed blue");
+}
+
+#[test]
+fn a_review_to_the_qualifying_level_lets_a_member_fall_all_the_way() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"review": "to_qualifying"}})));
+
+    shop.does(order("A", "2024-03-10T12:00Z", 50_000));
+
+    assert_eq!(shop.as_of("2025-03-31T23:00Z").level(), "blue");
+}
+
+#[test]
+fn a_review_measures_the_12_months_that_end_with_the_last_valid_month() {
+    let level = |instant| {
+        let mut shop =
+            Shop::of(silver_and_gold_with(json!({"tiers": {"review": "to_qualifying"}})));
+        shop.does(order("A", "2024-03-10T12:00Z", 50_000));
+        // Too little to renew gold, and enough to be silver.
+        shop.does(order("B", instant, 10_000));
+        shop.as_of("2025-04-01T12:00Z").level()
+    };
+
+    assert_eq!(level("2025-03-31T22:59:59Z"), "silver through 2026-03-31");
+    // In April it is too late for the review, and the order itself is what makes silver.
+    assert_eq!(level("2025-03-31T23:00Z"), "silver through 2026-04-30");
+}
+
+#[test]
+fn a_review_can_raise() {
+    for review in ["one_level", "to_qualifying"] {
+        let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"review": review}})));
+        shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+        // The 12 months that end with March 2025 hold 40.00, which renews nothing as yet.
+        shop.does(order("B", "2025-03-10T12:00Z", 4_000));
+        let before = shop.level();
+
+        shop.changes_its_program(json!({"version": 2, "tiers": {"levels": [
+            {"id": "blue", "name": "Blue"},
+            {"id": "silver", "name": "Silver", "spend": "20"},
+            {"id": "gold", "name": "Gold", "spend": "40"},
+        ]}}));
+
+        assert_eq!(before, "silver through 2025-03-31");
+        let after = shop.as_of("2025-03-31T23:00Z").level();
+        assert_eq!(after, "gold through 2026-03-31", "{review}");
+    }
+}
+
+#[test]
+fn a_calendar_year_begins_again_in_january() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"window": "calendar_year"}})));
+
+    shop.does(order("A", "2023-12-31T23:59:59Z", 6_000));
+    shop.does(order("B", "2024-01-01T00:00Z", 6_000));
+    let new_year = shop.level();
+    shop.does(order("C", "2024-12-31T12:00Z", 4_000));
+
+    assert_eq!(new_year, "blue");
+    assert_eq!(shop.level(), "silver through 2025-12-31");
+}
+
+#[test]
+fn a_lifetime_forgets_nothing_and_every_review_renews() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"window": "lifetime"}})));
+
+    shop.does(order("A", "2014-03-10T12:00Z", 6_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 4_000));
+
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+    assert_eq!(shop.as_of("2030-01-01T00:00Z").level(), "silver through 2030-03-31");
+}
+
+#[test]
+fn what_happened_years_ago_is_corrected_in_a_lifetime_and_still_arrives_in_it() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"window": "lifetime"}})));
+    shop.does(order("A", "2014-03-10T12:00Z", 6_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 3_000));
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 6_000));
+
+    shop.does(order("C", "2024-03-12T12:00Z", 4_000));
+    let corrected = shop.level();
+    shop.does(order("D", "2013-03-10T12:00Z", 3_000));
+
+    assert_eq!(corrected, "blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+    assert_eq!(shop.lots(), "2025-03-10 30, 2025-03-12 40");
+}
+
+#[test]
+fn a_refund_lowers_no_level_before_its_review() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("B", "2024-09-10T12:00Z", 100));
+    shop.does(refund("A", "r", "2024-09-11T12:00Z", 10_000));
+
+    shop.does(order("C", "2024-09-12T12:00Z", 1_000));
+
+    assert_eq!(shop.level(), "silver through 2025-09-30");
+    assert_eq!(shop.components("C"), "base 10, tier:silver 1");
+    assert_eq!(shop.as_of("2025-09-30T23:00Z").level(), "blue");
+}
+
+#[test]
+fn a_refund_lowers_the_level_at_once_if_the_program_says_so() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"refunds": {"lowers_level": true}})));
+    shop.does(order("A", "2024-03-10T12:00Z", 15_000));
+
+    shop.does(refund("A", "r", "2024-03-11T12:00Z", 5_000));
+    let still_met = shop.level();
+    shop.does(refund("A", "s", "2024-03-12T12:00Z", 1));
+
+    assert_eq!(still_met, "silver through 2025-03-31");
+    assert_eq!(shop.level(), "blue");
+}
+
+#[test]
+fn what_was_refunded_does_not_count_toward_a_level() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 6_000));
+    shop.does(refund("A", "r", "2024-02-10T12:00Z", 2_001));
+
+    shop.does(order("B", "2024-03-10T12:00Z", 6_000));
+    let one_penny_short = shop.level();
+    shop.does(order("C", "2024-03-11T12:00Z", 1));
+
+    assert_eq!(one_penny_short, "blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn an_order_that_was_refunded_whole_no_longer_counts_as_one_of_three() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 100));
+    shop.does(order("B", "2024-02-10T12:00Z", 100));
+    shop.does(refund("A", "r", "2024-02-11T12:00Z", 100));
+    shop.does(refund("B", "s", "2024-02-11T12:00Z", 99));
+
+    shop.does(order("C", "2024-03-10T12:00Z", 100));
+    let two_orders = shop.level();
+    shop.does(order("D", "2024-03-10T12:00Z", 100));
+
+    assert_eq!(two_orders, "blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn at_one_instant_points_mature_then_lots_expire_then_levels_are_reviewed() {
+    let mut shop = Shop::of(silver_and_gold_with(
+        json!({"earning": {"pending_days": 14, "expiry_rounding": "month_end"}}),
+    ));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    // 14 times 24 hours before London's April begins.
+    shop.does(order("B", "2025-03-17T23:00Z", 5_000));
+
+    shop.does(post_due("2025-03-31T23:00Z"));
+
+    assert_eq!(shop.fell_due(), "matured 55, expired 100, reviewed blue");
+    assert_eq!(shop.lots(), "2026-03-31 55");
+}
+
+#[test]
+fn what_is_due_happens_in_the_order_of_its_instants_before_the_next_event() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14, "expiry_months": 1}}));
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000));
+    shop.does(order("B", "2024-02-05T12:00Z", 5_000));
+
+    shop.does(order("C", "2024-03-10T12:00Z", 2_000));
+
+    // A matures on 24 January, before B is paid, and expires after 10 February.
+    assert_eq!(shop.fell_due(), "expired 100, matured 50, expired 50");
+    assert_eq!(shop.totals(), "earned 170, expired 150");
+}
+
+#[test]
+fn posting_what_is_due_changes_nothing_that_would_not_have_happened_by_itself() {
+    let mut silent = Shop::of(silver_and_gold_with(json!({"earning": {"pending_days": 14}})));
+    silent.does(order("A", "2024-03-10T12:00Z", 50_000));
+    silent.does(order("B", "2024-03-12T12:00Z", 2_000));
+    let mut posted = silent.clone();
+
+    for instant in
+        ["2024-03-24T12:00Z", "2025-03-11T00:00Z", "2025-03-31T23:00Z", "2026-03-31T23:00Z"]
+    {
+        posted.does(post_due(instant));
+
+        let seen = silent.as_of(instant);
+        assert_eq!(posted.balance(), seen.balance(), "{instant}");
+        assert_eq!(posted.lots(), seen.lots(), "{instant}");
+        assert_eq!(posted.totals(), seen.totals(), "{instant}");
+        assert_eq!(posted.level(), seen.level(), "{instant}");
+    }
+    assert_eq!(posted.totals(), "earned 524, expired 524");
+    assert_eq!(posted.level(), "blue");
+}
+
+#[test]
+fn events_of_one_instant_take_effect_in_the_order_of_their_arrival() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 100));
+
+    shop.does(order("B", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("C", "2024-03-10T12:00Z", 10_000));
+    shop.does(spend("s", "2024-03-10T12:00Z", 211));
+
+    assert_eq!(shop.components("B"), "base 100");
+    assert_eq!(shop.components("C"), "base 100, tier:silver 10");
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 0");
+}
+
+/// A debt of 15, and then A, B and C of 10 points each that mature at one instant: A and C into the
+/// lot that ends on 1 February, and B, which came late, into the one of the day before.
+#[track_caller]
+fn owing_15_and_waiting_for_30() -> Shop {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("X", "2024-01-01T12:00Z", 1_500));
+    shop.does(spend("s", "2024-01-15T12:00Z", 15));
+    shop.does(cancel("X", "2024-01-16T12:00Z"));
+    shop.does(order("A", "2024-02-01T12:00Z", 1_000));
+    shop.does(order("B", "2024-01-31T12:00Z", 1_000));
+    shop.does(order("C", "2024-02-01T12:00Z", 1_000));
+    shop
+}
+
+#[test]
+fn pending_points_of_one_instant_mature_in_the_order_of_their_entries() {
+    let shop = owing_15_and_waiting_for_30();
+
+    let matured = shop.as_of("2024-02-15T12:00Z");
+
+    assert_eq!(shop.balance(), "available 0, pending 30, debt 15");
+    // A's 10 and 5 of B's pay the debt.
+    assert_eq!(matured.balance(), "available 15, pending 0, debt 0");
+    assert_eq!(matured.lots(), "2025-01-31 5, 2025-02-01 10");
+}
+
+#[test]
+fn a_refund_takes_its_orders_own_pending_points_among_others_of_one_instant_and_lot() {
+    let lots_without = |id| {
+        let mut shop = owing_15_and_waiting_for_30();
+        shop.does(cancel(id, "2024-02-02T12:00Z"));
+        shop.as_of("2024-02-15T12:00Z").lots()
+    };
+
+    // What pays the debt of 15 is then B's 10 and 5 of C's; A's 10 and 5 of C's; or A's 10 and 5
+    // of B's.
+    assert_eq!(lots_without("A"), "2025-02-01 5");
+    assert_eq!(lots_without("B"), "2025-02-01 5");
+    assert_eq!(lots_without("C"), "2025-01-31 5");
+}
+
+#[test]
+fn a_late_order_earns_at_the_level_in_force_at_the_clock() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(order("B", "2024-03-09T12:00Z", 10_000));
+
+    assert_eq!(shop.components("B"), "base 100, tier:silver 10");
+}
+
+#[test]
+fn a_late_order_matures_from_the_clock_and_expires_from_its_own_day() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    shop.does(order("B", "2024-02-20T12:00Z", 5_000));
+
+    let pending = shop.as_of("2024-03-24T11:59:59.999999999Z");
+    assert_eq!(pending.balance(), "available 0, pending 150, debt 0");
+    assert_eq!(shop.as_of("2024-03-24T12:00Z").lots(), "2025-02-20 50, 2025-03-10 100");
+    assert_eq!(shop.progress("2024-02"), "spend 5000, orders 1");
+}
+
+#[test]
+fn a_late_order_raises_the_level_with_a_validity_from_the_clock() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 6_000));
+
+    shop.does(order("B", "2024-01-20T12:00Z", 4_000));
+
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+}
+
+#[test]
+fn a_late_order_is_measured_over_the_months_that_end_with_the_clocks() {
+    let level = |instant| {
+        let mut shop = Shop::of(silver_and_gold());
+        shop.does(order("A", "2024-03-10T12:00Z", 6_000));
+        shop.does(order("B", instant, 9_000));
+        shop.level()
+    };
+
+    assert_eq!(level("2023-03-31T22:59:59Z"), "blue");
+    assert_eq!(level("2023-03-31T23:00Z"), "silver through 2025-03-31");
+}
+
+#[test]
+fn a_late_order_whose_last_good_day_has_passed_is_earned_and_expired_at_once() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T00:00Z", 10_000));
+
+    shop.does(order("B", "2023-03-10T12:00Z", 5_000));
+    let on_its_last_day = (shop.lots(), shop.totals());
+    shop.does(order("C", "2023-03-09T12:00Z", 2_500));
+
+    let lots = "2024-03-10 50, 2025-03-10 100";
+    assert_eq!(on_its_last_day, (lots.to_owned(), "earned 150".to_owned()));
+    assert_eq!(shop.lots(), lots);
+    assert_eq!(shop.totals(), "earned 175, expired 25");
+    assert_eq!(shop.points("C"), 25);
+}
+
+#[test]
+fn a_late_order_counts_in_the_cap_of_the_month_in_which_it_was_paid() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 100}]}}));
+    shop.does(order("A", "2024-02-20T12:00Z", 8_000));
+    shop.does(order("B", "2024-03-10T12:00Z", 8_000));
+
+    shop.does(order("C", "2024-02-25T12:00Z", 5_000));
+
+    assert_eq!([shop.points("A"), shop.points("B"), shop.points("C")], [80, 80, 20]);
+}
+
+#[test]
+fn a_late_use_of_points_finds_what_is_left_at_the_clock() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.does(order("B", "2025-03-11T00:00Z", 2_000));
+
+    let rejection = shop.refuses(spend("s", "2025-03-10T12:00Z", 21));
+    shop.does(spend("t", "2025-03-10T12:00Z", 20));
+
+    assert_eq!(rejection, insufficient(20, 21));
+    assert_eq!(shop.used(), "2026-03-11 20");
+}
+
+#[test]
+fn what_an_edited_order_grows_by_is_counted_by_its_caps_even_if_it_had_earned_nothing() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 100}]}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 50));
+    shop.does(order("A", "2024-01-16T12:00Z", 20_000).into_change("c"));
+
+    shop.does(order("B", "2024-01-17T12:00Z", 50_000));
+    let both = [shop.points("A"), shop.points("B")];
+    shop.does(cancel("A", "2024-01-18T12:00Z"));
+    shop.does(order("C", "2024-01-19T12:00Z", 50_000));
+
+    assert_eq!(both, [100, 0]);
+    assert_eq!([shop.points("A"), shop.points("C")], [0, 100]);
+}
+
+#[test]
+fn an_edited_order_grows_into_what_its_caps_have_left_and_no_further() {
+    let mut shop = Shop::of(json!({"caps": {"per_member": [{"period": "month", "points": 100}]}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 1_000));
+    shop.does(order("B", "2024-01-16T12:00Z", 8_500));
+
+    shop.does(order("A", "2024-01-17T12:00Z", 20_000).into_change("c"));
+    let grown = shop.points("A");
+    // What is left of it would still be worth 100 points, under the headroom that it had at first.
+    shop.does(refund("A", "r", "2024-01-18T12:00Z", 10_000));
+
+    assert_eq!([grown, shop.points("A"), shop.points("B")], [15, 15, 85]);
+    assert_eq!(shop.balance(), "available 100, pending 0, debt 0");
+}
+
+#[test]
+fn a_refund_of_shipping_or_tax_that_its_order_has_not_is_cut_to_nothing() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 1_000));
+    let key = LineKey::Line(LineId::try_from("1").unwrap());
+    let lines = vec![
+        RefundLine { key, quantity: 1, amount: minor(1_000) },
+        RefundLine { key: LineKey::Tax, quantity: 0, amount: minor(167) },
+        RefundLine { key: LineKey::Shipping, quantity: 0, amount: minor(33) },
+    ];
+
+    shop.does(refunded("A", "r", "2024-01-16T12:00Z", Correction::Lines(lines)));
+
+    assert_eq!(shop.totals(), "earned 10, clawed back 10");
+    assert_eq!(shop.cut(), 200);
+}
+
+#[test]
+fn pieces_beyond_those_left_are_cut_and_the_entry_says_how_many() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 1_000));
+    let key = LineKey::Line(LineId::try_from("1").unwrap());
+    let line = RefundLine { key, quantity: 5, amount: minor(400) };
+
+    shop.does(refunded("A", "r", "2024-01-16T12:00Z", Correction::Lines(vec![line])));
+
+    let cut_quantity = shop.last(|it| match it {
+        Event::Corrected(it) => Some(it.cut_quantity),
+        _ => None,
+    });
+    // The line has two pieces.
+    assert_eq!((shop.cut(), cut_quantity), (0, 3));
+    assert_eq!(shop.eligible("A"), 600);
+}
+
+#[test]
+fn what_was_refunded_stays_refunded_when_its_line_shrinks_or_goes_and_comes_back() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(basket("A", "2024-01-15T12:00Z").line("1", 2_000).line("2", 500));
+    shop.does(refund_of_line("A", "r", "2024-01-16T12:00Z", "1", 1_000));
+
+    shop.does(basket("A", "2024-01-17T12:00Z").line("1", 400).line("2", 500).into_change("c"));
+    let shrunk = shop.eligible("A");
+    shop.does(basket("A", "2024-01-18T12:00Z").line("2", 500).into_change("d"));
+    let gone = shop.eligible("A");
+    shop.does(basket("A", "2024-01-19T12:00Z").line("1", 2_000).line("2", 500).into_change("e"));
+
+    assert_eq!([shrunk, gone, shop.eligible("A")], [500, 500, 1_500]);
+    assert_eq!(shop.totals(), "earned 35, clawed back 20");
+}
+
+#[test]
+fn posting_what_is_due_moves_the_clock_only_to_what_happened() {
+    let program = json!({"earning": {"pending_days": 14}});
+    let mut posted = Shop::of(program.clone());
+    let mut silent = Shop::of(program);
+    for shop in [&mut posted, &mut silent] {
+        shop.does(order("A", "2024-01-01T12:00Z", 1_000));
+    }
+
+    posted.does(post_due("2024-02-01T00:00Z"));
+    for shop in [&mut posted, &mut silent] {
+        // Paid before the job ran, and heard of after it.
+        shop.does(order("B", "2024-01-20T12:00Z", 500));
+    }
+
+    assert_eq!(posted.balance(), "available 10, pending 5, debt 0");
+    let matured = [&posted, &silent].map(|it| it.as_of("2024-02-03T12:00Z").balance());
+    assert_eq!(matured, ["available 15, pending 0, debt 0"; 2].map(str::to_owned));
+}
