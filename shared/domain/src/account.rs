@@ -222,6 +222,14 @@ impl Account {
         self.lot(id).map_or(id.given, |it| it.last_good_day)
     }
 
+    /// The first day after which something falls due that an entry should say: a lot expires or a level
+    /// is reviewed. Maturing is not among it.
+    pub fn due_after(&self) -> Option<Date> {
+        let lots = self.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
+        let pending = self.pending.iter().map(|it| self.last_good_day(it.lot));
+        lots.chain(pending).chain(self.tier.valid_through).min()
+    }
+
     /// What the cap called `key` has counted.
     pub fn cap_used(&self, key: CapKey) -> Points {
         self.caps.iter().find(|it| it.key == key).map_or(Points::ZERO, |it| it.points)

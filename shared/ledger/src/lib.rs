@@ -7,7 +7,7 @@ pub mod memory;
 
 use std::{error::Error, future::Future, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance},
     command::{Command, Fingerprint, Request, Waiting},
@@ -91,6 +91,8 @@ pub struct Loaded {
     /// The ids of the account's newest entries, the newest last: those since the last [`PAGE`]th,
     /// itself included.
     pub recent: Vec<CommandId>,
+    /// The first day after which something may fall due for the account; `None`: nothing ever will.
+    pub due_after: Option<Date>,
 }
 
 /// How often the entries under one order were added to; 0: there are none.
@@ -128,6 +130,9 @@ pub struct AccountChange {
     pub account: Account,
     /// The ids of its newest entries, as in [`Loaded::recent`].
     pub recent: Vec<CommandId>,
+    /// When to look at it, as in [`Loaded::due_after`]. Commands make it earlier and only posting what
+    /// fell due makes it later, since a store pays for every move.
+    pub due_after: Option<Date>,
 }
 
 /// An order under which an entry is added.
@@ -198,18 +203,26 @@ pub enum Appended {
     Raced,
 }
 
+/// How surely something is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It may be some moments old, where that costs less.
+    Cheap,
+    /// It is the newest.
+    Newest,
+}
+
 /// Where accounts and entries are kept.
 ///
 /// Every implementation passes the contract suite in `tests/ledger`.
 pub trait Ledger: Sync {
     /// Reads all that `request` needs, in as few reads as the store allows.
     ///
-    /// What was read need not be from one instant, nor the newest while no race was `lost` yet:
-    /// [`Ledger::append`] finds out. From then on it is the newest.
+    /// What was read need not be from one instant: [`Ledger::append`] finds out.
     fn load(
         &self,
         request: &Request,
-        lost: u32,
+        reading: Reading,
     ) -> impl Future<Output = Result<Loaded, LedgerError>> + Send;
 
     /// Stores `change`, together or not at all.
@@ -308,17 +321,24 @@ pub async fn execute<L: Ledger, P: Patience>(
         }
     };
     let mut attempts = 0;
+    let mut reading = Reading::Cheap;
     loop {
-        let loaded = ledger.load(request, attempts).await?;
+        let loaded = ledger.load(request, reading).await?;
         if let Some(entry) = loaded.entry {
             return Ok(answered(entry));
         }
         let (entry, change) = answer(program, request, fingerprint, &loaded)?;
+        // A refusal stands for ever and is bound to no version, so it must not rest on what was.
+        if reading == Reading::Cheap && matches!(entry.answer, Answer::Refused(_)) {
+            reading = Reading::Newest;
+            continue;
+        }
         match ledger.append(change).await? {
             Appended::Now => return Ok(Answered::Now(entry)),
             Appended::Before(entry) => return Ok(answered(entry)),
             Appended::ClaimFailed { index } => return Err(LedgerError::UnexpectedClaim { index }),
             Appended::Raced => {
+                reading = Reading::Newest;
                 attempts += 1;
                 if !patience.wait(attempts).await {
                     return Err(LedgerError::Contended { attempts });
@@ -371,7 +391,12 @@ fn answer(
                     entry.previous = std::mem::take(&mut recent);
                 }
                 recent.push(entry.id.clone());
-                change.accounts.push(AccountChange { member_id, expected, account, recent });
+                let due_after = match (&request.command, loaded.due_after, account.due_after()) {
+                    (Command::PostDue { .. }, _, exact) | (_, None, exact) => exact,
+                    (_, Some(before), exact) => Some(exact.map_or(before, |it| it.min(before))),
+                };
+                let account = AccountChange { member_id, expected, account, recent, due_after };
+                change.accounts.push(account);
             }
         }
     }

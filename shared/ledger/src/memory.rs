@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::civil::Date;
 use loyalty_domain::{
     account::Account,
     command::{Command, Request},
@@ -15,8 +16,8 @@ use loyalty_domain::{
 };
 
 use crate::{
-    ACCOUNTS_MAX, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition, ClaimKey, Entry,
-    Ledger, LedgerError, Loaded, Revision, hold,
+    ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
+    ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision, hold,
 };
 
 /// A ledger that forgets everything when it is dropped.
@@ -33,8 +34,15 @@ struct Kept {
     by_id: HashMap<CommandId, usize>,
     orders: HashMap<OrderId, (Revision, Held)>,
     spends: HashMap<CommandId, Held>,
-    accounts: HashMap<MemberId, (Account, Vec<CommandId>)>,
+    accounts: HashMap<MemberId, KeptAccount>,
     counters: HashMap<ClaimKey, u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct KeptAccount {
+    account: Account,
+    recent: Vec<CommandId>,
+    due_after: Option<Date>,
 }
 
 impl MemoryLedger {
@@ -42,14 +50,14 @@ impl MemoryLedger {
     pub fn accounts(&self) -> Vec<(MemberId, Account)> {
         let kept = self.kept();
         let mut accounts: Vec<_> =
-            kept.accounts.iter().map(|(id, (account, _))| (id.clone(), account.clone())).collect();
+            kept.accounts.iter().map(|(id, it)| (id.clone(), it.account.clone())).collect();
         accounts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         accounts
     }
 
     /// The account of one member.
     pub fn account(&self, member_id: &MemberId) -> Option<Account> {
-        self.kept().accounts.get(member_id).map(|(account, _)| account.clone())
+        self.kept().accounts.get(member_id).map(|it| it.account.clone())
     }
 
     /// How many corrections wait for orders that have not come.
@@ -79,7 +87,7 @@ impl MemoryLedger {
 }
 
 impl Ledger for MemoryLedger {
-    async fn load(&self, request: &Request, _: u32) -> Result<Loaded, LedgerError> {
+    async fn load(&self, request: &Request, _: Reading) -> Result<Loaded, LedgerError> {
         let kept = self.kept();
         if let Some(entry) = kept.entry(&request.id) {
             return Ok(Loaded { entry: Some(entry), ..Loaded::default() });
@@ -96,8 +104,8 @@ impl Ledger for MemoryLedger {
             _ => request.member_id(),
         };
         let kept = member_id.and_then(|it| kept.accounts.get(it)).cloned();
-        let (account, recent) = kept.unwrap_or_default();
-        Ok(Loaded { entry: None, holds, revision, account, recent })
+        let KeptAccount { account, recent, due_after } = kept.unwrap_or_default();
+        Ok(Loaded { entry: None, holds, revision, account, recent, due_after })
     }
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
@@ -115,8 +123,7 @@ impl Ledger for MemoryLedger {
             return Ok(Appended::ClaimFailed { index });
         }
         let is_fresh = change.accounts.iter().all(|it| {
-            kept.accounts.get(&it.member_id).map_or(0, |(account, _)| account.sequence)
-                == it.expected
+            kept.accounts.get(&it.member_id).map_or(0, |it| it.account.sequence) == it.expected
         }) && change.orders.iter().all(|it| {
             kept.orders.get(&it.order_id).map_or(0, |(revision, _)| *revision) == it.expected
         }) && change.spends.iter().all(|it| kept.given_back(&it.id) == it.expected);
@@ -127,7 +134,8 @@ impl Ledger for MemoryLedger {
             kept.claim(claim);
         }
         for it in change.accounts {
-            kept.accounts.insert(it.member_id, (it.account, it.recent));
+            let AccountChange { member_id, account, recent, due_after, .. } = it;
+            kept.accounts.insert(member_id, KeptAccount { account, recent, due_after });
         }
         for entry in change.entries {
             kept.add(entry);

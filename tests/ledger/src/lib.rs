@@ -25,7 +25,7 @@ use loyalty_domain::{
 };
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
-    Entry, Ledger, LedgerError, OrderChange, PAGE, SpendChange, execute,
+    Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, execute,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
@@ -138,7 +138,7 @@ fn now(answered: Answered) -> Arc<Entry> {
 }
 
 async fn account(ledger: &impl Ledger, member_id: &str) -> Account {
-    ledger.load(&spend("look", member_id, 1, 0), 1).await.unwrap().account
+    ledger.load(&spend("look", member_id, 1, 0), Reading::Newest).await.unwrap().account
 }
 
 async fn a_new_order_is_answered_now_and_a_repeat_before(ledger: &impl Ledger) {
@@ -207,6 +207,7 @@ async fn change(ledger: &impl Ledger, id: &str, accounts: &[(&str, u64)]) -> Cha
             expected: *expected,
             account,
             recent: Vec::new(),
+            due_after: None,
         });
     }
     Change { entries: vec![entry], accounts: changes, ..Change::default() }
@@ -371,7 +372,7 @@ async fn a_statement_goes_back_page_by_page_to_the_first_entry(ledger: &impl Led
         entries.insert(entry.id.clone(), entry);
     }
 
-    let mut page = ledger.load(&spend("look", "m1", 1, 0), 1).await.unwrap().recent;
+    let mut page = ledger.load(&spend("look", "m1", 1, 0), Reading::Newest).await.unwrap().recent;
     let mut sequences = Vec::new();
     while let Some(oldest) = page.first() {
         assert!(page.len() <= usize::try_from(PAGE).unwrap());
@@ -435,6 +436,6 @@ async fn a_change_outside_of_the_limits_is_a_bug(ledger: &impl Ledger) {
         }
     }
     let id = CommandId::Order(OrderId::try_from("o1").unwrap());
-    let loaded = ledger.load(&order("o1", "m1", 5_000, 0), 1).await.unwrap();
+    let loaded = ledger.load(&order("o1", "m1", 5_000, 0), Reading::Newest).await.unwrap();
     assert_eq!(loaded.entry, None, "{id} was not stored");
 }
