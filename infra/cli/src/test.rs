@@ -88,7 +88,10 @@ const STEPS: &[Step] = &[
         ],
         environment: &[("RUSTDOCFLAGS", "--deny warnings")],
     },
-    step("release build", &["cargo", "build", "--release", "--locked", "--quiet", "--workspace"]),
+    step(
+        "release build",
+        &["cargo", "build", "--release", "--locked", "--quiet", "--package", "loyalty-cli"],
+    ),
     step("tests", &["cargo", "test", "--workspace", "--all-features", "--locked", "--quiet"]),
     Step {
         name: "install typos",

@@ -88,7 +88,7 @@ fn every_dependency_stands_once_in_the_workspace_with_its_reason() {
 #[test]
 fn dependencies_point_from_the_doors_to_the_rules() {
     // Each may see those before it.
-    let order = ["loyalty-domain", "loyalty-contracts", "loyalty-ledger"];
+    let order = ["loyalty-domain", "loyalty-contracts", "loyalty-ledger", "loyalty-dynamodb"];
     for (name, manifest) in manifests() {
         let package = manifest["package"]["name"].as_str().unwrap();
         let Some(place) = order.iter().position(|it| *it == package) else { continue };
@@ -99,6 +99,33 @@ fn dependencies_point_from_the_doors_to_the_rules() {
         for dependency in dependencies.keys().filter(|it| it.starts_with("loyalty-")) {
             let seen = order.iter().position(|it| it == dependency);
             assert!(seen.is_some_and(|it| it < place), "{name} must not see {dependency}");
+        }
+    }
+}
+
+#[test]
+fn engines_and_tools_for_people_reach_no_function() {
+    let tools = ["dynoxide-rs", "clap", "indicatif", "comfy-table", "proptest", "divan", "toml"];
+    for (name, manifest) in manifests() {
+        if !name.contains("/shared/") && !name.contains("/functions/") {
+            continue;
+        }
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        for dependency in dependencies.into_iter().flat_map(toml::Table::keys) {
+            assert!(!tools.contains(&dependency.as_str()), "{name} must not see {dependency}");
+        }
+    }
+}
+
+#[test]
+fn only_the_store_sees_dynamodb() {
+    for (name, text) in sources() {
+        if name.contains("shared/dynamodb") || name.contains("tests/") {
+            continue;
+        }
+        for word in ["AttributeValue", "condition_expression", "TransactWriteItem", "KeyCondition"]
+        {
+            assert!(!text.contains(word), "{name} has `{word}`");
         }
     }
 }

@@ -1,0 +1,201 @@
+//! Items: what is stored, and how a body that does not fit one item is spread over several.
+
+use std::{collections::HashMap, error::Error, sync::Arc};
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use jiff::{Timestamp, civil::Date};
+use loyalty_domain::{
+    account::{Account, Balance},
+    command::Fingerprint,
+    id::{CommandId, MemberId},
+};
+use loyalty_ledger::{Answer, Entry, LedgerError, Revision};
+use serde::{Deserialize, Serialize};
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The version of the shapes below. An item of a newer one is refused, not guessed.
+const SHAPE: u32 = 1;
+
+/// How much of a body is in one item, of which DynamoDB takes 400 KB with keys and names.
+const PART_BYTES_MAX: usize = 380_000;
+
+/// The attribute with the shape's version.
+const VERSION: &str = "v";
+/// The attribute with the body, as `MessagePack`.
+pub(crate) const BODY: &str = "b";
+/// The attribute of the number of parts, where there is more than one.
+const PARTS: &str = "c";
+/// The attribute of how many entries were under an order with this one.
+pub(crate) const REVISION: &str = "r";
+/// The attribute of an account's sequence number.
+pub(crate) const SEQUENCE: &str = "q";
+/// The attribute of how many points came back.
+pub(crate) const GIVEN_BACK: &str = "g";
+
+/// An entry as it is stored: an array, so fields may only be added at the end, with a default.
+#[derive(Serialize, Deserialize)]
+struct StoredEntry {
+    id: CommandId,
+    fingerprint: Fingerprint,
+    sent_at: Timestamp,
+    at: Timestamp,
+    member_id: Option<MemberId>,
+    sequence: Option<u64>,
+    program_version: u32,
+    answer: Answer,
+    balance: Option<Balance>,
+    previous: Vec<CommandId>,
+}
+
+/// An account as it is stored, likewise.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct StoredAccount {
+    pub(crate) account: Account,
+    pub(crate) recent: Vec<CommandId>,
+    pub(crate) due_after: Option<Date>,
+}
+
+/// What is stored cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    /// It was written by newer code.
+    #[error("an item has shape {found}, and this code knows shapes up to {SHAPE}")]
+    NewerShape { found: u32 },
+    /// An attribute is not there.
+    #[error("an item has no attribute `{0}`")]
+    Missing(&'static str),
+    /// A part of a large entry is not there.
+    #[error("an item has {expected} parts and {found} were found")]
+    MissingPart { expected: usize, found: usize },
+}
+
+pub(crate) fn corrupt(error: impl Error + Send + Sync + 'static) -> LedgerError {
+    LedgerError::Corrupt(Box::new(error))
+}
+
+/// The bodies of an entry's items, in order.
+pub(crate) fn entry_parts(entry: &Entry) -> Result<Vec<Vec<u8>>, LedgerError> {
+    let Entry { id, fingerprint, sent_at, at, member_id, .. } = entry.clone();
+    let Entry { sequence, program_version, answer, balance, previous, .. } = entry.clone();
+    let stored = StoredEntry {
+        id,
+        fingerprint,
+        sent_at,
+        at,
+        member_id,
+        sequence,
+        program_version,
+        answer,
+        balance,
+        previous,
+    };
+    let body = rmp_serde::to_vec(&stored).map_err(corrupt)?;
+    Ok(body.chunks(PART_BYTES_MAX).map(<[u8]>::to_vec).collect())
+}
+
+/// The entry whose bodies are `parts`.
+pub(crate) fn entry(parts: &[u8]) -> Result<Arc<Entry>, LedgerError> {
+    let stored: StoredEntry = rmp_serde::from_slice(parts).map_err(corrupt)?;
+    Ok(Arc::new(Entry {
+        id: stored.id,
+        fingerprint: stored.fingerprint,
+        sent_at: stored.sent_at,
+        at: stored.at,
+        member_id: stored.member_id,
+        sequence: stored.sequence,
+        program_version: stored.program_version,
+        answer: stored.answer,
+        balance: stored.balance,
+        previous: stored.previous,
+    }))
+}
+
+/// The attributes of part `index` of `parts`, but for its key.
+pub(crate) fn part_attributes(body: &[u8], index: usize, parts: usize) -> Item {
+    let mut item = body_attributes(body.to_vec());
+    if index == 0 && parts > 1 {
+        item.insert(PARTS.to_owned(), number(parts));
+    }
+    item
+}
+
+/// The attributes of an account, but for its key and its place in the index.
+pub(crate) fn account_attributes(account: &StoredAccount) -> Result<Item, LedgerError> {
+    let mut item = body_attributes(rmp_serde::to_vec(account).map_err(corrupt)?);
+    item.insert(SEQUENCE.to_owned(), number(account.account.sequence));
+    Ok(item)
+}
+
+fn body_attributes(body: Vec<u8>) -> Item {
+    let mut item = version_attribute();
+    item.insert(BODY.to_owned(), AttributeValue::B(Blob::new(body)));
+    item
+}
+
+/// The shape's version alone, of an item without a body.
+pub(crate) fn version_attribute() -> Item {
+    HashMap::from([(VERSION.to_owned(), number(SHAPE))])
+}
+
+/// The account in `item`; a new one where there is none.
+pub(crate) fn account(item: Option<&Item>) -> Result<StoredAccount, LedgerError> {
+    let Some(item) = item else { return Ok(StoredAccount::default()) };
+    rmp_serde::from_slice(body(item)?.unwrap_or_default()).map_err(corrupt)
+}
+
+/// The body of `item`, if it has one, once its shape is known.
+pub(crate) fn body(item: &Item) -> Result<Option<&[u8]>, LedgerError> {
+    let found = item.get(VERSION).and_then(read_number).ok_or(Unreadable::Missing(VERSION));
+    let found: u32 = found.map_err(corrupt)?;
+    if found > SHAPE {
+        return Err(corrupt(Unreadable::NewerShape { found }));
+    }
+    Ok(item.get(BODY).and_then(|it| it.as_b().ok()).map(AsRef::as_ref))
+}
+
+/// How many parts the entry has that begins in `item`.
+pub(crate) fn parts(item: &Item) -> usize {
+    item.get(PARTS).and_then(read_number).unwrap_or(1)
+}
+
+/// The entry that begins in `item`, with the bodies of its other parts, if it is one.
+pub(crate) fn whole_entry(
+    item: &Item,
+    others: &[&Item],
+) -> Result<Option<Arc<Entry>>, LedgerError> {
+    let Some(first) = body(item)? else { return Ok(None) };
+    let expected = parts(item);
+    if expected == 1 {
+        return entry(first).map(Some);
+    }
+    let found = others.len().saturating_add(1);
+    if found != expected {
+        return Err(corrupt(Unreadable::MissingPart { expected, found }));
+    }
+    let mut all = first.to_vec();
+    for other in others {
+        all.extend_from_slice(body(other)?.unwrap_or_default());
+    }
+    entry(&all).map(Some)
+}
+
+/// How many entries were under the order with this one, or are by now.
+pub(crate) fn revision(item: &Item) -> Option<Revision> {
+    item.get(REVISION).and_then(read_number)
+}
+
+/// The text of a key's attribute.
+pub(crate) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, LedgerError> {
+    let text = item.get(name).and_then(|it| it.as_s().ok());
+    text.map(String::as_str).ok_or_else(|| corrupt(Unreadable::Missing(name)))
+}
+
+pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(format!("{number}"))
+}
+
+fn read_number<T: std::str::FromStr>(value: &AttributeValue) -> Option<T> {
+    value.as_n().ok()?.parse().ok()
+}

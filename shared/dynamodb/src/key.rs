@@ -1,0 +1,151 @@
+//! Keys: where every item is, and in which shard of the index its account falls due.
+
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::civil::Date;
+use loyalty_domain::id::{CommandId, MemberId, OrderId};
+use loyalty_ledger::ClaimKey;
+use sha2::{Digest, Sha256};
+
+/// How many partitions the index of what falls due has, so that a night's work is not one's alone.
+pub(crate) const SHARDS: u8 = 64;
+
+/// The key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// Where the entry called `id` is.
+    pub(crate) fn of_entry(id: &CommandId) -> Self {
+        let text = id.to_string();
+        match id.order_id() {
+            Some(order_id) => {
+                let pk = order_partition(order_id);
+                let sk = text.strip_prefix(&pk).map(|it| it.trim_start_matches('#'));
+                let sk = sk.filter(|it| !it.is_empty()).unwrap_or(ORDER);
+                Self::new(pk, sk)
+            }
+            None => Self::new(text, ORDER),
+        }
+    }
+
+    /// Where an order's entry is, or the mark that refunds wait for it.
+    pub(crate) fn of_order(order_id: &OrderId) -> Self {
+        Self::new(order_partition(order_id), ORDER)
+    }
+
+    /// Where the entries under an order are counted.
+    pub(crate) fn of_order_head(order_id: &OrderId) -> Self {
+        Self::new(order_partition(order_id), HEAD)
+    }
+
+    /// Where it is counted how many of the points that a request used came back.
+    pub(crate) fn of_spend_head(spend: &CommandId) -> Self {
+        Self { sk: HEAD.to_owned(), ..Self::of_entry(spend) }
+    }
+
+    /// Where an account is.
+    pub(crate) fn of_account(member_id: &MemberId) -> Self {
+        Self::new(format!("M#{}", escaped(member_id.as_str())), "A")
+    }
+
+    /// Where what is claimed is counted.
+    pub(crate) fn of_claim(claim: &ClaimKey) -> Self {
+        Self::new(format!("S#{}#{}", escaped(claim.kind), escaped(&claim.name)), "0")
+    }
+
+    /// Where the part number `index` of a large entry is; the first is the entry itself.
+    pub(crate) fn part(&self, index: usize) -> Self {
+        if index == 0 {
+            return self.clone();
+        }
+        Self::new(self.pk.clone(), format!("{}{PART}{index}", self.sk))
+    }
+
+    /// The key as attributes.
+    pub(crate) fn attributes(&self) -> [(String, AttributeValue); 2] {
+        [
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ]
+    }
+}
+
+/// The sort key of an order's entry, and of the entries that are alone in their partition.
+pub(crate) const ORDER: &str = "E";
+/// The sort key of what counts the others.
+pub(crate) const HEAD: &str = "H";
+/// What stands between an entry's sort key and the number of its part. Ids escape it.
+const PART: &str = "#+";
+
+/// The partition of an order.
+pub(crate) fn order_partition(order_id: &OrderId) -> String {
+    CommandId::Order(order_id.clone()).to_string()
+}
+
+/// The keys of the index of what falls due: the shard, and the day with the member.
+pub(crate) fn due(member_id: &MemberId, day: Date) -> (String, String) {
+    let digest = Sha256::digest(member_id.as_str().as_bytes());
+    let shard = digest.first().copied().unwrap_or(0) % SHARDS;
+    (format!("{shard:02}"), format!("{day}#{member_id}"))
+}
+
+/// `text` without `#`, which separates the parts of keys.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // A text never fails to be written to.
+            '#' | '%' => write!(escaped, "%{:02X}", u32::from(character)).unwrap_or(()),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use loyalty_domain::id::RefundId;
+
+    use super::*;
+
+    #[test]
+    fn an_order_and_what_corrects_it_share_a_partition_and_no_key() {
+        let order = |it: &str| OrderId::try_from(it).unwrap();
+        let refund = |it: &str| RefundId::try_from(it).unwrap();
+        let keys = [
+            Key::of_entry(&CommandId::Order(order("a#1"))),
+            Key::of_entry(&CommandId::Refund(order("a#1"), refund("r#+1"))),
+            Key::of_entry(&CommandId::Refund(order("a#1"), refund("r"))).part(1),
+            Key::of_entry(&CommandId::Refund(order("a#1"), refund("r"))),
+            Key::of_entry(&CommandId::Cancel(order("a#1"))),
+            Key::of_order_head(&order("a#1")),
+        ];
+
+        let sks: std::collections::BTreeSet<_> = keys.iter().map(|it| it.sk.clone()).collect();
+
+        assert!(keys.iter().all(|it| it.pk == "O#a%231"), "{keys:?}");
+        assert_eq!(sks.len(), keys.len(), "{sks:?}");
+        assert_eq!(keys[0], Key::of_order(&order("a#1")));
+        assert_eq!(keys[1].sk, "R#r%23+1");
+        assert_eq!(keys[2].sk, "R#r#+1");
+    }
+
+    #[test]
+    fn a_member_is_always_in_the_same_shard() {
+        let member = MemberId::try_from("17850").unwrap();
+
+        let (shard, day) = due(&member, jiff::civil::date(2026, 1, 31));
+
+        assert_eq!(day, "2026-01-31#17850");
+        assert_eq!(due(&member, jiff::civil::date(2027, 1, 31)).0, shard);
+    }
+}

@@ -1,0 +1,81 @@
+//! The ledger on DynamoDB: the only crate that knows keys, conditions and expressions.
+//!
+//! Read in this order:
+//!
+//! 1. `key`: where everything is, as `docs/decisions/0004-keys.md` has it;
+//! 2. `item`: what items look like, and how much of one fits;
+//! 3. `load`: one batch read before anything is written;
+//! 4. `append`: one transaction, and every way in which it can end.
+//!
+//! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
+
+mod append;
+mod item;
+mod key;
+mod load;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use loyalty_domain::command::Request;
+use loyalty_ledger::{Appended, Change, Ledger, LedgerError, Loaded, Reading};
+
+/// The names of the tables that a ledger is kept in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Accounts and entries.
+    pub ledger: String,
+    /// What claims are made on: stock, budgets, codes.
+    pub program: String,
+}
+
+/// The ledger on DynamoDB.
+#[derive(Clone, Debug)]
+pub struct DynamoDbLedger {
+    client: Client,
+    tables: Tables,
+}
+
+impl DynamoDbLedger {
+    /// The ledger in `tables`, reached through `client`, which must have an operation timeout.
+    pub const fn new(client: Client, tables: Tables) -> Self {
+        Self { client, tables }
+    }
+}
+
+impl Ledger for DynamoDbLedger {
+    async fn load(&self, request: &Request, reading: Reading) -> Result<Loaded, LedgerError> {
+        self.load_for(request, reading).await
+    }
+
+    async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
+        self.append_all(&change).await
+    }
+}
+
+/// What an error of the SDK means for whoever asked.
+///
+/// What is wrong with our request stays wrong, so it is corrupt; all else may work if asked again.
+fn failed<E>(operation: &'static str, error: SdkError<E>) -> LedgerError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let is_our_mistake = matches!(
+        code,
+        Some(
+            "ValidationException"
+                | "ResourceNotFoundException"
+                | "AccessDeniedException"
+                | "SerializationException"
+                | "IdempotentParameterMismatchException"
+                | "ItemCollectionSizeLimitExceededException"
+        )
+    );
+    if is_our_mistake || matches!(error, SdkError::ConstructionFailure(_)) {
+        LedgerError::Corrupt(Box::new(error))
+    } else {
+        LedgerError::Unavailable { operation, source: Box::new(error) }
+    }
+}

@@ -1,0 +1,279 @@
+//! Reading: all that a request needs, in one batch where that is possible.
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use loyalty_domain::{
+    command::{Command, Request},
+    decide::Held,
+    id::{CommandId, MemberId, OrderId},
+};
+use loyalty_ledger::{Entry, LedgerError, Loaded, Reading, Revision, hold};
+
+use crate::{
+    DynamoDbLedger, failed,
+    item::{self, Item, StoredAccount, corrupt, revision, whole_entry},
+    key::{HEAD, Key, ORDER, order_partition},
+};
+
+/// How often what was read is read again because it was not from one instant, or not all of it came.
+const READS_MAX: usize = 8;
+
+/// What was read does not fit together, however often it was read.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} was still not read whole after {READS_MAX} reads")]
+struct NotWhole {
+    what: &'static str,
+}
+
+fn not_whole(operation: &'static str, what: &'static str) -> LedgerError {
+    LedgerError::Unavailable { operation, source: Box::new(NotWhole { what }) }
+}
+
+/// What lies under an order.
+struct UnderOrder {
+    entries: Vec<(Revision, Arc<Entry>)>,
+    revision: Revision,
+}
+
+impl UnderOrder {
+    fn holds(&self) -> Held {
+        self.entries.iter().fold(Held::Nothing, |holds, (_, entry)| hold(holds, entry))
+    }
+}
+
+impl DynamoDbLedger {
+    pub(crate) async fn load_for(
+        &self,
+        request: &Request,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        match (&request.command, request.id.order_id()) {
+            (Command::CorrectOrder { .. }, Some(order_id)) => {
+                self.load_correction(request, order_id, reading).await
+            }
+            (Command::GiveBack { spend, .. }, _) => {
+                self.load_give_back(request, spend, reading).await
+            }
+            _ => self.load_entry_and_account(request, reading).await,
+        }
+    }
+
+    /// One batch read of the entry and the account.
+    async fn load_entry_and_account(
+        &self,
+        request: &Request,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        let entry_key = Key::of_entry(&request.id);
+        let account_key = request.member_id().map(Key::of_account);
+        let keys = [Some(&entry_key), account_key.as_ref()].into_iter().flatten().cloned();
+        let items = self.get(keys.collect(), reading).await?;
+        let entry_item = items.get(&entry_key);
+        let entry = match entry_item {
+            Some(item) => self.entry_in(&entry_key, item).await?,
+            None => None,
+        };
+        let account = account_key.as_ref().and_then(|it| items.get(it));
+        let mut loaded = loaded(item::account(account)?);
+        if let (None, Some(_), Some(order_id)) = (&entry, entry_item, request.id.order_id()) {
+            // A mark: refunds wait here.
+            let under = self.under_order(order_id).await?;
+            loaded.holds = under.holds();
+            loaded.revision = under.revision;
+        }
+        loaded.entry = entry;
+        Ok(loaded)
+    }
+
+    /// The entry itself, since repeats are many; then all of its order, then the order's account.
+    async fn load_correction(
+        &self,
+        request: &Request,
+        order_id: &OrderId,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        if reading == Reading::Cheap {
+            let key = Key::of_entry(&request.id);
+            let items = self.get(vec![key.clone()], reading).await?;
+            if let Some(item) = items.get(&key) {
+                let entry = self.entry_in(&key, item).await?;
+                return Ok(Loaded { entry, ..Loaded::default() });
+            }
+        }
+        let under = self.under_order(order_id).await?;
+        let entry = under.entries.iter().find(|(_, it)| it.id == request.id);
+        if let Some((_, entry)) = entry {
+            return Ok(Loaded { entry: Some(Arc::clone(entry)), ..Loaded::default() });
+        }
+        let holds = under.holds();
+        let account = match &holds {
+            Held::Order(order) => match &order.member_id {
+                Some(member_id) => self.account_of(member_id).await?,
+                None => StoredAccount::default(),
+            },
+            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => StoredAccount::default(),
+        };
+        Ok(Loaded { holds, revision: under.revision, ..loaded(account) })
+    }
+
+    /// One batch read of the entry, the use of points, what came back of it, and the account.
+    async fn load_give_back(
+        &self,
+        request: &Request,
+        spend: &CommandId,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        let entry_key = Key::of_entry(&request.id);
+        let spend_key = Key::of_entry(spend);
+        let head_key = Key::of_spend_head(spend);
+        let account_key = request.member_id().map(Key::of_account);
+        let keys = [Some(&entry_key), Some(&spend_key), Some(&head_key), account_key.as_ref()];
+        let items = self.get(keys.into_iter().flatten().cloned().collect(), reading).await?;
+        let account = account_key.as_ref().and_then(|it| items.get(it));
+        let mut loaded = loaded(item::account(account)?);
+        if let Some(item) = items.get(&entry_key) {
+            loaded.entry = self.entry_in(&entry_key, item).await?;
+        }
+        if let Some(item) = items.get(&spend_key)
+            && let Some(entry) = self.entry_in(&spend_key, item).await?
+        {
+            loaded.holds = hold(Held::Nothing, &entry);
+        }
+        if let (Held::Spend(spend), Some(head)) = (&mut loaded.holds, items.get(&head_key)) {
+            let given_back = head.get(item::GIVEN_BACK).and_then(|it| it.as_n().ok());
+            let given_back = given_back.and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
+            spend.given_back = given_back.try_into()?;
+        }
+        Ok(loaded)
+    }
+
+    async fn account_of(&self, member_id: &MemberId) -> Result<StoredAccount, LedgerError> {
+        let key = Key::of_account(member_id);
+        let items = self.get(vec![key.clone()], Reading::Newest).await?;
+        item::account(items.get(&key))
+    }
+
+    /// Everything under an order, as of one instant.
+    ///
+    /// A query is no snapshot: entries of a transaction may be seen before what counts them, and the
+    /// other way round. So what does not add up is read again.
+    async fn under_order(&self, order_id: &OrderId) -> Result<UnderOrder, LedgerError> {
+        for _ in 0..READS_MAX {
+            let items = self.query(&order_partition(order_id)).await?;
+            let by_sk: HashMap<&str, &Item> = items
+                .iter()
+                .map(|it| Ok((item::text(it, "sk")?, it)))
+                .collect::<Result<_, LedgerError>>()?;
+            let mut entries = Vec::new();
+            for (sk, item) in &by_sk {
+                // The parts of large entries have no revision of their own.
+                let (true, Some(revision)) = (*sk != HEAD, revision(item)) else { continue };
+                let key = Key { pk: order_partition(order_id), sk: (*sk).to_owned() };
+                let others = (1..item::parts(item))
+                    .filter_map(|it| by_sk.get(key.part(it).sk.as_str()).copied());
+                if let Some(entry) = whole_entry(item, &others.collect::<Vec<_>>())? {
+                    entries.push((revision, entry));
+                }
+            }
+            entries.sort_unstable_by_key(|(revision, _)| *revision);
+            let count =
+                [HEAD, ORDER].iter().find_map(|it| by_sk.get(it).copied().and_then(revision));
+            let count = count.unwrap_or(0);
+            if usize::try_from(count).is_ok_and(|it| it == entries.len()) {
+                return Ok(UnderOrder { entries, revision: count });
+            }
+        }
+        Err(not_whole("Query", "an order"))
+    }
+
+    /// The entry that begins in `item`, whose other parts are read if it has any.
+    pub(crate) async fn entry_in(
+        &self,
+        key: &Key,
+        item: &Item,
+    ) -> Result<Option<Arc<Entry>>, LedgerError> {
+        let keys: Vec<Key> = (1..item::parts(item)).map(|it| key.part(it)).collect();
+        if keys.is_empty() {
+            return whole_entry(item, &[]);
+        }
+        let items = self.get(keys.clone(), Reading::Newest).await?;
+        let others: Vec<&Item> = keys.iter().filter_map(|it| items.get(it)).collect();
+        whole_entry(item, &others)
+    }
+
+    /// Reads the items with `keys`, in one request unless the store wants more.
+    async fn get(
+        &self,
+        mut keys: Vec<Key>,
+        reading: Reading,
+    ) -> Result<HashMap<Key, Item>, LedgerError> {
+        const BATCH_GET_ITEM: &str = "BatchGetItem";
+        let mut found = HashMap::with_capacity(keys.len());
+        // A store under load answers in part.
+        for _ in 0..READS_MAX {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys.iter().map(|it| it.attributes().into()).collect()))
+                .consistent_read(reading == Reading::Newest)
+                .build()
+                .map_err(corrupt)?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.tables.ledger, wanted)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| failed(BATCH_GET_ITEM, error))?;
+            for item in output.responses.unwrap_or_default().into_values().flatten() {
+                found.insert(key_of(&item)?, item);
+            }
+            let rest = output.unprocessed_keys.unwrap_or_default();
+            let rest: Vec<Key> = rest
+                .values()
+                .flat_map(KeysAndAttributes::keys)
+                .map(key_of)
+                .collect::<Result<_, _>>()?;
+            if rest.is_empty() {
+                return Ok(found);
+            }
+            keys = rest;
+        }
+        Err(not_whole(BATCH_GET_ITEM, "a batch"))
+    }
+
+    /// Reads all of a partition, surely.
+    async fn query(&self, pk: &str) -> Result<Vec<Item>, LedgerError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.tables.ledger)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .set_exclusive_start_key(from)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| failed("Query", error))?;
+            items.extend(output.items.unwrap_or_default());
+            match output.last_evaluated_key.filter(|it| !it.is_empty()) {
+                Some(key) => from = Some(key),
+                None => return Ok(items),
+            }
+        }
+    }
+}
+
+fn key_of(item: &Item) -> Result<Key, LedgerError> {
+    let (pk, sk) = (item::text(item, "pk")?, item::text(item, "sk")?);
+    Ok(Key { pk: pk.to_owned(), sk: sk.to_owned() })
+}
+
+fn loaded(stored: StoredAccount) -> Loaded {
+    let StoredAccount { account, recent, due_after } = stored;
+    Loaded { account, recent, due_after, ..Loaded::default() }
+}

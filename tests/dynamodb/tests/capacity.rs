@@ -1,0 +1,106 @@
+//! What every operation costs, by the capacity that the engine reports: it counts as AWS does.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use loyalty_domain::{command::Command, command::Request, id::LineId};
+use loyalty_ledger::{Attempts, execute};
+use loyalty_tests_dynamodb::{Engine, Usage, Wire};
+use loyalty_tests_ledger::{order, program, refund, spend};
+
+/// A ledger and what it cost so far.
+struct Priced {
+    ledger: loyalty_dynamodb::DynamoDbLedger,
+    wire: std::sync::Arc<Wire>,
+    _engine: Engine,
+}
+
+impl Priced {
+    fn new() -> Self {
+        let engine = Engine::start();
+        let (ledger, wire) = engine.ledger();
+        Self { ledger, wire, _engine: engine }
+    }
+
+    async fn cost(&self, request: &Request) -> Usage {
+        execute(&self.ledger, &program(), &mut Attempts(1), request).await.unwrap();
+        self.wire.usage()
+    }
+
+    /// Write units, and half read units.
+    async fn units(&self, request: &Request) -> (u64, u64) {
+        let usage = self.cost(request).await;
+        (usage.write_units, usage.read_halves)
+    }
+}
+
+/// An order of as many lines as the real shop's orders have on average.
+fn of_22_lines(id: &str, second: i64) -> Request {
+    let mut request = order(id, "member-1", 1_234, second);
+    if let Command::PayOrder(order) = &mut request.command {
+        let line = order.content.lines.first().unwrap().clone();
+        order.content.lines = (1..=22)
+            .map(|it| {
+                let id = LineId::try_from(it.to_string().as_str()).unwrap();
+                loyalty_domain::order::Line { id, ..line.clone() }
+            })
+            .collect();
+    }
+    request
+}
+
+#[tokio::test]
+async fn an_order_costs_4_write_units_the_first_of_a_member_5_and_a_repeat_none() {
+    let priced = Priced::new();
+
+    let first = priced.units(&of_22_lines("o1", 0)).await;
+    let second = priced.units(&of_22_lines("o2", 60)).await;
+    let again = priced.cost(&of_22_lines("o2", 60)).await;
+
+    assert_eq!(first, (5, 2));
+    assert_eq!(second, (4, 2));
+    assert_eq!(again.writes(), 0, "{again:?}");
+    assert!(again.read_halves <= 2, "{again:?}");
+}
+
+#[tokio::test]
+async fn a_due_day_that_moves_earlier_costs_2_more_and_one_that_would_move_later_nothing() {
+    let priced = Priced::new();
+    priced.units(&order("o1", "m1", 5_000, 100 * 86_400)).await;
+
+    let later = priced.units(&order("o2", "m1", 5_000, 200 * 86_400)).await;
+    // Paid before the first one, so its points are the first to go.
+    let earlier = priced.units(&order("o3", "m1", 5_000, 50 * 86_400)).await;
+
+    assert_eq!(later, (4, 2));
+    assert_eq!(earlier, (6, 2));
+}
+
+#[tokio::test]
+async fn a_refund_costs_6_write_units_and_one_that_comes_first_4() {
+    let priced = Priced::new();
+    priced.units(&order("o1", "m1", 5_000, 0)).await;
+
+    let refunded = priced.units(&refund("o1", "r1", 1_000, 1)).await;
+    let again = priced.cost(&refund("o1", "r1", 1_000, 1)).await;
+    let first = priced.units(&refund("o2", "r1", 1_000, 1)).await;
+    let its_order = priced.units(&order("o2", "m1", 5_000, 2)).await;
+
+    assert_eq!(refunded.0, 6);
+    assert_eq!(again.writes(), 0, "{again:?}");
+    assert!(again.read_halves <= 2, "{again:?}");
+    assert_eq!(first.0, 4);
+    assert_eq!(its_order.0, 4);
+}
+
+#[tokio::test]
+async fn spending_costs_4_write_units_and_a_refusal_one() {
+    let priced = Priced::new();
+    priced.units(&order("o1", "m1", 5_000, 0)).await;
+
+    let spent = priced.units(&spend("k1", "m1", 20, 1)).await;
+    let refused = priced.cost(&spend("k2", "m1", 31, 1)).await;
+
+    assert_eq!(spent.0, 4);
+    assert_eq!(refused.write_units, 1, "{refused:?}");
+    // Cheaply at first, and surely before it stands for ever.
+    assert_eq!(refused.requests["BatchGetItem"], 2);
+}

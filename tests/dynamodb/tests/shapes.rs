@@ -1,0 +1,173 @@
+//! The shapes that are stored: as they were checked in, and still read.
+//!
+//! Stored shapes are for ever. Where this test fails, either the code must not change them, or a new
+//! shape needs a version, and code that reads the old one.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, path::Path};
+
+use jiff::Timestamp;
+use loyalty_domain::{
+    command::{Command, Correction, RefundLine, Request},
+    id::{ClientId, CommandId, LineId, MemberId, RequestKey, Sku},
+    money::Minor,
+    order::{Content, Line, LineKey, Order},
+    points::Points,
+    program::{Program, ProgramSpec},
+};
+use loyalty_ledger::{Attempts, Ledger, Reading, execute};
+use loyalty_tests_dynamodb::Engine;
+use serde_json::Value;
+
+const GOLDEN: &str = "tests/data/items.golden";
+
+fn program() -> Program {
+    let spec: ProgramSpec = serde_json::from_str(
+        r#"{
+            "name": "Shapes", "version": 7, "effective": "2026-01-01", "currency": "GBP",
+            "time_zone": "Europe/London", "rates": {"EUR": "0.86"},
+            "earning": {"points_per_unit": "1.5", "pending_days": 3, "expiry_months": 1,
+                "counts_shipping": true, "exclude": {"skus": ["X"]}},
+            "caps": {"per_order": 900, "per_member": [{"period": "month", "points": 2000}]},
+            "refunds": {"lowers_level": true},
+            "spending": {"reinstate_days": 10},
+            "tiers": {"levels": [
+                {"id": "blue", "name": "Blue"},
+                {"id": "gold", "name": "Gold", "spend": "100", "orders": 3, "bonus": "0.1"}]},
+            "campaigns": [
+                {"name": "gift", "points": 20, "min_amount": "50"},
+                {"name": "double", "bonus": "1", "channels": ["app"]}]
+        }"#,
+    )
+    .unwrap();
+    spec.try_into().unwrap()
+}
+
+fn at(instant: &str) -> Timestamp {
+    instant.parse().unwrap()
+}
+
+fn minor(amount: u64) -> Minor {
+    amount.try_into().unwrap()
+}
+
+fn member() -> MemberId {
+    "member 1".try_into().unwrap()
+}
+
+fn content(amounts: &[u64]) -> Content {
+    let lines = amounts.iter().enumerate().map(|(index, amount)| Line {
+        id: LineId::try_from(index.to_string().as_str()).unwrap(),
+        sku: Sku::try_from(if index == 2 { "X" } else { "A" }).unwrap(),
+        category: None,
+        quantity: 2,
+        amount: minor(*amount),
+        discounts: Minor::ZERO,
+        is_gift_card: false,
+    });
+    Content { lines: lines.collect(), shipping: minor(395), ..Content::default() }
+}
+
+fn order(id: &str, is_members: bool, instant: &str, currency: &str, amounts: &[u64]) -> Request {
+    Request::order(Order {
+        order_id: id.try_into().unwrap(),
+        member_id: is_members.then(member),
+        paid_at: at(instant),
+        currency: currency.parse().unwrap(),
+        channel: Some("app".try_into().unwrap()),
+        referral_code: None,
+        content: content(amounts),
+    })
+}
+
+fn refund(order: &str, id: &str, instant: &str, correction: Correction) -> Request {
+    Request::refund(order.try_into().unwrap(), id.try_into().unwrap(), at(instant), correction)
+}
+
+fn line(id: &str, amount: u64) -> Correction {
+    let key = LineKey::Line(id.try_into().unwrap());
+    Correction::Lines(vec![
+        RefundLine { key, quantity: 1, amount: minor(amount) },
+        RefundLine { key: LineKey::Shipping, quantity: 0, amount: minor(100) },
+    ])
+}
+
+/// A history that comes by every answer and nearly every event.
+fn requests() -> Vec<Request> {
+    let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from("1").unwrap());
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let spend = Request::spend(
+        client.clone(),
+        key.clone(),
+        member(),
+        at("2026-01-06T12:00:00Z"),
+        points(150),
+    );
+    let give_back = |key: &str, instant: &str, number: u64| {
+        let key = RequestKey::try_from(key).unwrap();
+        let (member, spend) = (member(), spend.id.clone());
+        Request::give_back(client.clone(), key, member, at(instant), spend, points(number))
+    };
+    let due = |instant: &str| {
+        let day = jiff::tz::TimeZone::UTC.to_datetime(at(instant)).date();
+        let (id, command) =
+            (CommandId::Due(member(), day), Command::PostDue { member_id: member() });
+        Request { id, at: at(instant), command }
+    };
+    vec![
+        refund("o/1", "early", "2026-01-02T00:00:00Z", line("0", 250)),
+        refund("o/1", "wrong", "2026-01-02T00:00:00Z", line("9", 1)),
+        order("o/1", true, "2026-01-01T12:00:00.5Z", "GBP", &[5_000, 6_000, 700]),
+        order("o#2", true, "2026-01-01T12:00:00.5Z", "EUR", &[2_000]),
+        order("guest", false, "2026-01-01T13:00:00Z", "GBP", &[3_000]),
+        order("yen", true, "2026-01-01T13:00:00Z", "JPY", &[3_000]),
+        refund("yen", "r", "2026-01-01T13:00:00Z", Correction::All),
+        spend.clone(),
+        give_back("2", "2026-01-07T12:00:00Z", 10),
+        give_back("3", "2026-01-07T12:00:00Z", 1_000),
+        refund("o/1", "part", "2026-01-07T13:00:00Z", Correction::Amount(minor(4_000))),
+        Request::change(
+            "o#2".try_into().unwrap(),
+            "c".try_into().unwrap(),
+            at("2026-01-08T00:00:00Z"),
+            content(&[9_000, 100]),
+        ),
+        Request::cancel("o/1".try_into().unwrap(), at("2026-01-09T00:00:00Z")),
+        due("2026-02-03T00:00:00Z"),
+        give_back("4", "2026-02-04T00:00:00Z", 90),
+        order("late", true, "2025-12-01T00:00:00Z", "GBP", &[1_000]),
+        due("2027-06-01T00:00:00Z"),
+    ]
+}
+
+#[tokio::test]
+async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let engine = Engine::start();
+    let (ledger, _) = engine.ledger();
+    let mut entries = Vec::new();
+    for request in requests() {
+        execute(&ledger, &program(), &mut Attempts(1), &request).await.unwrap();
+        entries.push(ledger.load(&request, Reading::Newest).await.unwrap().entry.unwrap());
+    }
+    let written: Vec<String> = engine.items("ledger-0").iter().map(Value::to_string).collect();
+
+    let golden = fs::read_to_string(root.join(GOLDEN)).unwrap_or_default();
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("items.golden");
+    fs::write(&kept, written.join("\n") + "\n").unwrap();
+    let differs = golden.lines().zip(&written).position(|(a, b)| a != b);
+    let is_same = differs.is_none() && golden.lines().count() == written.len();
+    assert!(is_same, "{GOLDEN} differs from line {differs:?} on; what is written: {kept:?}");
+
+    // And the other way round, in tables that hold only what was checked in.
+    let (ledger, _) = engine.ledger();
+    for line in golden.lines() {
+        engine.overwrite("ledger-1", &serde_json::from_str(line).unwrap());
+    }
+    for (request, entry) in requests().iter().zip(entries) {
+        let read = ledger.load(request, Reading::Newest).await.unwrap().entry.unwrap();
+        assert_eq!(read, entry);
+    }
+    let answers = format!("{:?}", ledger.load(&requests()[0], Reading::Cheap).await.unwrap());
+    assert!(answers.contains("Waiting"), "{answers}");
+}
