@@ -8,6 +8,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "kinds of TOML values are not ours to add to")]
 
+mod file;
 mod report;
 mod syntax;
 
@@ -21,6 +22,7 @@ use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use self::{
+    file::{FileError, load},
     report::{Mistake, Report, listed, nearest},
     syntax::percent_as_decimal,
 };
@@ -235,7 +237,7 @@ impl Findings {
 /// # Errors
 ///
 /// A report of the first place that is not UTF-8.
-pub(crate) fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Box<Report>> {
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Box<Report>> {
     String::from_utf8(bytes).map_err(|error| {
         let start = error.utf8_error().valid_up_to();
         // Up to there the places of the text that is shown are those of the file.

@@ -23,6 +23,11 @@ impl Calendar {
         TimeZone::get(time_zone).ok().map(|time_zone| Self { time_zone })
     }
 
+    /// The calendar of UTC.
+    pub const fn utc() -> Self {
+        Self { time_zone: TimeZone::UTC }
+    }
+
     /// The name of the zone.
     pub fn name(&self) -> &str {
         self.time_zone.iana_name().unwrap_or("UTC")

@@ -1,5 +1,5 @@
 //! Files of orders as shops have them: other layouts, and everything that may be wrong with them.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may panic")]
 
 use std::{
     fs::{self, File},
@@ -277,8 +277,8 @@ fn a_map_that_does_not_fit_the_file_says_what_may_be_meant() {
     assert!(case.contains("is `Customer` `customer`?"), "{case}");
     assert!(repeated.contains("two columns `Price`, the 5th and the 6th"), "{repeated}");
     assert!(encoding.contains("is the file's `encoding` missing"), "{encoding}");
-    assert!(format.contains("file.time_format: by `%Y-%m-%Q %H:%M` no day"), "{format}");
-    assert!(point.contains("file.decimal_point: must be no digit"), "{point}");
+    assert!(format.contains("by `%Y-%m-%Q %H:%M` no day and time can be read"), "{format}");
+    assert!(point.contains("`decimal_point` must be no digit"), "{point}");
 }
 
 #[test]
@@ -298,4 +298,47 @@ fn whoever_reads_only_the_beginning_gets_no_error() {
 
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "Import of 5,874 rows\n");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn every_mistake_of_a_map_is_said_at_once_and_where_it_stands() {
+    let map = r#"
+[file]
+delimiter = ";;"
+encoding = "windows-1525"
+time_zone = "Europe/Londn"
+time_format = "%Y"
+curency = "GBP"
+[documents]
+order = '^[0-9+$'
+[columns]
+document = 7
+member = "Customer"
+time = "Time"
+sku = "SKU"
+price = "Price"
+amount = "Total"
+"#;
+
+    let said = fail(&mut Case::new("wrong-map", map, HEADER).simulate());
+
+    for (line, mistake) in [
+        (3, "`delimiter` must be one ASCII character"),
+        (4, "there is no encoding `windows-1525`"),
+        (5, "there is no time zone `Europe/Londn`"),
+        (6, "by `%Y` no day and time can be read"),
+        (7, "there is no key `curency` in `[file]`"),
+        (9, "`order` is no regular expression: unclosed character class"),
+        (11, "`document` must be a text in quotes"),
+        (16, "the price is named already"),
+    ] {
+        let at = said.find(mistake).unwrap_or_else(|| panic!("{mistake}\n{said}"));
+        let place = said[at..].lines().nth(1).unwrap();
+        assert!(place.contains(&format!("map.toml:{line}:")), "{mistake}: {place}");
+    }
+    assert!(said.contains("did you mean `Europe/London`?"), "{said}");
+    assert!(said.contains("did you mean `currency`?"), "{said}");
+    assert!(said.contains("the key `quantity` is missing in `[columns]`"), "{said}");
+    // The key that is missing is the one that was misspelled.
+    assert!(said.contains("9 mistakes") || said.contains("10 mistakes"), "{said}");
 }

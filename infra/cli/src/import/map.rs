@@ -1,29 +1,32 @@
 //! Column maps: which column of a shop's file is what, and how its values are written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use encoding_rs::Encoding;
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use loyalty_domain::{calendar::Calendar, money::Currency};
 use regex::Regex;
-use serde::Deserialize;
 
-use crate::toml_reader::nearest;
+use crate::{
+    program::{
+        read::{any_currency, currency},
+        suggest,
+    },
+    toml_reader::{self, FileError, Report, Table, Value, Wrong, flag, nearest, text},
+};
 
 /// How many columns of a file are named where others are missing.
 const NAMES_SHOWN_MAX: usize = 20;
 
-/// The largest column map.
-const MAP_BYTES_MAX: u64 = 1 << 20;
-
 /// A column map, checked.
 pub(crate) struct ColumnMap {
     pub(crate) delimiter: u8,
-    pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
+    pub(crate) encoding: Option<&'static Encoding>,
     pub(crate) decimal_point: u8,
     pub(crate) calendar: Calendar,
     pub(crate) time_format: String,
     pub(crate) currency: Currency,
-    order: Regex,
+    order: Option<Regex>,
     returned: Option<Regex>,
     pub(crate) returns_are_negative: bool,
     pub(crate) worth: Worth,
@@ -65,51 +68,7 @@ pub(crate) struct Columns {
     pub(crate) all: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MapFile {
-    file: MapFormat,
-    documents: MapDocuments,
-    columns: MapColumns,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MapFormat {
-    #[serde(default = "comma")]
-    delimiter: char,
-    encoding: Option<String>,
-    #[serde(default = "point")]
-    decimal_point: char,
-    time_zone: String,
-    time_format: String,
-    currency: String,
-}
-
-const fn comma() -> char {
-    ','
-}
-
-const fn point() -> char {
-    '.'
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MapDocuments {
-    order: String,
-    #[serde(rename = "return")]
-    returned: Option<String>,
-    #[serde(default = "yes")]
-    returns_are_negative: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default)]
 struct MapColumns {
     document: String,
     member: String,
@@ -123,19 +82,9 @@ struct MapColumns {
     channel: Option<String>,
 }
 
-/// A column map cannot be used.
+/// A column map does not fit a file of orders.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MapError {
-    /// The file cannot be read.
-    #[error("cannot read the column map {}", .path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is no map.
-    #[error("{}: {message}", .path.display())]
-    Invalid { path: PathBuf, message: String },
     /// The file of orders has no such columns.
     #[error(
         "the file has no column {}; it has {found}{hint}",
@@ -150,98 +99,32 @@ pub(crate) enum MapError {
 }
 
 impl ColumnMap {
-    /// Reads and checks the map at `path`.
-    pub(crate) fn load(path: &Path) -> Result<Self, MapError> {
-        let unreadable = |source| MapError::Unreadable { path: path.to_owned(), source };
-        let invalid = |message: String| MapError::Invalid { path: path.to_owned(), message };
-        if std::fs::metadata(path).map_err(unreadable)?.len() > MAP_BYTES_MAX {
-            return Err(invalid(format!("is longer than {MAP_BYTES_MAX} bytes: not a column map")));
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let map: MapFile = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
-        Self::checked(map).map_err(|mistakes| invalid(mistakes.join("\n")))
+    /// The map in the file at `path`.
+    pub(crate) fn load(path: &Path) -> Result<Self, FileError> {
+        toml_reader::load(path, Self::parse)
     }
 
-    fn checked(map: MapFile) -> Result<Self, Vec<String>> {
-        let mut mistakes = Vec::new();
-        let delimiter = one_byte("file.delimiter", map.file.delimiter, &mut mistakes);
-        let decimal_point = one_byte("file.decimal_point", map.file.decimal_point, &mut mistakes);
-        if decimal_point.is_ascii_digit() || decimal_point == b'-' {
-            mistakes.push("file.decimal_point: must be no digit and no minus sign".to_owned());
+    /// The map in `text`, which is the file called `name`.
+    fn parse(name: &str, text: &str) -> Result<Self, Box<Report>> {
+        let (map, mut findings) = toml_reader::read(text, "infra/imports/online-retail.toml", map);
+        if map.columns.price.is_some() == map.columns.amount.is_some() {
+            let help = "name `price`, of one piece, or `amount`, of the whole line, and not both";
+            let (path, what) = match &map.columns.amount {
+                Some(_) => ("columns.amount", "the price is named already"),
+                None => ("columns", "neither `price` nor `amount` is named"),
+            };
+            findings.add(path, what, help, None);
         }
-        let time_format = &map.file.time_format;
-        // A format by which its own text cannot be read again would reject every row.
-        let some_time = Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC);
-        let is_read = strtime::format(time_format, &some_time)
-            .is_ok_and(|text| super::documents::time(time_format, text.as_bytes()).is_some());
-        if !is_read {
-            mistakes.push(format!(
-                "file.time_format: by `{time_format}` no day and time can be read; say for example \
-                 `%Y-%m-%d %H:%M`"
-            ));
+        if map.delimiter == map.decimal_point {
+            let what = "`decimal_point` is the delimiter, too";
+            findings.add("file.decimal_point", what, "one of them must be another", None);
         }
-        let encoding = map.file.encoding.as_ref().and_then(|label| {
-            let encoding = encoding_rs::Encoding::for_label(label.as_bytes());
-            if encoding.is_none() {
-                mistakes.push(format!(
-                    "file.encoding: there is no encoding `{label}`; say for example `utf-8` or \
-                     `windows-1252`"
-                ));
-            }
-            encoding
-        });
-        let calendar = Calendar::of(&map.file.time_zone);
-        if calendar.is_none() {
-            let zone = &map.file.time_zone;
-            mistakes.push(format!(
-                "file.time_zone: there is no time zone `{zone}`; say for example `Europe/London`"
-            ));
-        }
-        let currency = map.file.currency.parse();
-        if currency.is_err() {
-            let code = &map.file.currency;
-            mistakes.push(format!(
-                "file.currency: there is no currency `{code}`; say for example `GBP`"
-            ));
-        }
-        let order = pattern("documents.order", &map.documents.order, &mut mistakes);
-        let returned = map
-            .documents
-            .returned
-            .as_ref()
-            .map(|it| pattern("documents.return", it, &mut mistakes));
-        let worth = match (&map.columns.price, &map.columns.amount) {
-            (Some(_), None) => Worth::Price,
-            (None, Some(_)) => Worth::Amount,
-            (None, None) | (Some(_), Some(_)) => {
-                mistakes.push(
-                    "columns: name either `price`, of one piece, or `amount`, of the whole line"
-                        .to_owned(),
-                );
-                Worth::Price
-            }
-        };
-        match (calendar, currency, order) {
-            (Some(calendar), Ok(currency), Some(order)) if mistakes.is_empty() => Ok(Self {
-                delimiter,
-                encoding,
-                decimal_point,
-                calendar,
-                time_format: map.file.time_format,
-                currency,
-                order,
-                returned: returned.flatten(),
-                returns_are_negative: map.documents.returns_are_negative,
-                worth,
-                columns: map.columns,
-            }),
-            _ => Err(mistakes),
-        }
+        findings.into_result(name, text, map)
     }
 
     /// What the document called `id` is; `None` if it is neither order nor return.
     pub(crate) fn kind_of(&self, id: &str) -> Option<Kind> {
-        if self.order.is_match(id) {
+        if self.order.as_ref().is_some_and(|it| it.is_match(id)) {
             Some(Kind::Order)
         } else if self.returned.as_ref().is_some_and(|it| it.is_match(id)) {
             Some(Kind::Return)
@@ -327,22 +210,123 @@ impl ColumnMap {
     }
 }
 
-fn one_byte(key: &str, value: char, mistakes: &mut Vec<String>) -> u8 {
-    match u8::try_from(value) {
-        Ok(byte) if byte.is_ascii() && byte != b'"' && byte != b'\n' => byte,
+/// What the map in `table` says, with something harmless for everything that is wrong.
+fn map(table: &mut Table<'_>) -> ColumnMap {
+    let mut map = table.table(
+        "file",
+        Some("[file]\ntime_zone = \"Europe/London\"\ntime_format = \"%Y-%m-%d %H:%M\"\ncurrency = \"GBP\""),
+        |table| ColumnMap {
+            delimiter: table.optional("delimiter", "delimiter = \";\"", character).unwrap_or(b','),
+            encoding: table.optional("encoding", "encoding = \"windows-1252\"", encoding),
+            decimal_point: table
+                .optional("decimal_point", "decimal_point = \",\"", point)
+                .unwrap_or(b'.'),
+            calendar: table
+                .required("time_zone", "time_zone = \"Europe/London\"", calendar)
+                .unwrap_or_else(Calendar::utc),
+            time_format: table
+                .required("time_format", "time_format = \"%Y-%m-%d %H:%M\"", time_format)
+                .unwrap_or_default(),
+            currency: table
+                .required("currency", "currency = \"GBP\"", currency)
+                .unwrap_or_else(any_currency),
+            order: None,
+            returned: None,
+            returns_are_negative: true,
+            worth: Worth::Price,
+            columns: MapColumns::default(),
+        },
+    );
+    table.table("documents", Some("[documents]\norder = '^[0-9]+$'"), |table| {
+        map.order = table.required("order", "order = '^[0-9]+$'", pattern);
+        map.returned = table.optional("return", "return = '^C'", pattern);
+        let negative = table.optional("returns_are_negative", "returns_are_negative = true", flag);
+        map.returns_are_negative = negative.unwrap_or(true);
+    });
+    map.columns = table.table("columns", Some("[columns]\ndocument = \"InvoiceNo\""), |table| {
+        let mut name = |key, example| table.required(key, example, text).unwrap_or_default();
+        let columns = MapColumns {
+            document: name("document", "document = \"InvoiceNo\""),
+            member: name("member", "member = \"CustomerID\""),
+            time: name("time", "time = \"InvoiceDate\""),
+            sku: name("sku", "sku = \"StockCode\""),
+            quantity: name("quantity", "quantity = \"Quantity\""),
+            ..MapColumns::default()
+        };
+        let mut name = |key, example| table.optional(key, example, text);
+        MapColumns {
+            price: name("price", "price = \"UnitPrice\""),
+            amount: name("amount", "amount = \"Total\""),
+            category: name("category", "category = \"Category\""),
+            currency: name("currency", "currency = \"Currency\""),
+            channel: name("channel", "channel = \"Channel\""),
+            ..columns
+        }
+    });
+    map.worth = if map.columns.price.is_some() { Worth::Price } else { Worth::Amount };
+    map
+}
+
+/// One character of ASCII that can stand between fields.
+fn character(value: &Value<'_>) -> Result<u8, Wrong> {
+    let written = text(value)?;
+    match written.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
         _ => {
-            mistakes.push(format!("{key}: must be one ASCII character other than a quote"));
-            b','
+            let what = format!("`{}` must be one ASCII character other than a quote", value.key);
+            Err(Wrong::new(what, format!("write it like `{}`", value.example)))
         }
     }
 }
 
-fn pattern(key: &str, pattern: &str, mistakes: &mut Vec<String>) -> Option<Regex> {
-    match Regex::new(pattern) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            mistakes.push(format!("{key}: is not a regular expression: {error}"));
-            None
-        }
+/// What stands before the decimals of a number.
+fn point(value: &Value<'_>) -> Result<u8, Wrong> {
+    let point = character(value)?;
+    if point.is_ascii_digit() || point == b'-' {
+        let what = format!("`{}` must be no digit and no minus sign", value.key);
+        return Err(Wrong::new(what, format!("write it like `{}`", value.example)));
     }
+    Ok(point)
+}
+
+fn encoding(value: &Value<'_>) -> Result<&'static Encoding, Wrong> {
+    let written = text(value)?;
+    Encoding::for_label(written.as_bytes()).ok_or_else(|| {
+        let what = format!("there is no encoding `{written}`");
+        Wrong::new(
+            what,
+            "write `\"utf-8\"`, `\"windows-1252\"` or another name of the web's encodings",
+        )
+    })
+}
+
+fn calendar(value: &Value<'_>) -> Result<Calendar, Wrong> {
+    let written = text(value)?;
+    Calendar::of(&written).ok_or_else(|| {
+        Wrong::new(format!("there is no time zone `{written}`"), suggest::time_zone(&written))
+    })
+}
+
+/// A format by which its own text can be read again; any other would reject every row.
+fn time_format(value: &Value<'_>) -> Result<String, Wrong> {
+    let written = text(value)?;
+    let some_time = Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC);
+    let is_read = strtime::format(&written, &some_time)
+        .is_ok_and(|text| super::documents::time(&written, text.as_bytes()).is_some());
+    if is_read {
+        return Ok(written);
+    }
+    let what = format!("by `{written}` no day and time can be read");
+    let help = "write it as for strftime: `%Y` year, `%m` month, `%d` day, `%H` hour, `%M` minute";
+    Err(Wrong::new(what, help))
+}
+
+fn pattern(value: &Value<'_>) -> Result<Regex, Wrong> {
+    let written = text(value)?;
+    Regex::new(&written).map_err(|error| {
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let what = format!("`{}` is no regular expression: {reason}", value.key);
+        Wrong::new(what, format!("write it like `{}`", value.example))
+    })
 }

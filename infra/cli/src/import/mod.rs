@@ -5,6 +5,7 @@ pub(crate) mod map;
 pub(crate) mod rows;
 
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -134,7 +135,8 @@ impl Import {
         let mut order: Vec<usize> = (0..self.documents.all.len()).collect();
         // Stable, so that ties stay in file order.
         order.sort_by_key(|it| self.documents.all.get(*it).map(|it| it.at));
-        let mut by_member: Vec<Vec<usize>> = vec![Vec::new(); self.documents.members.len()];
+        let mut by_member: Vec<MemberOrders> = Vec::new();
+        by_member.resize_with(self.documents.members.len(), MemberOrders::default);
         let mut returns = vec![0_usize; self.documents.members.len()];
         for index in order {
             progress.fetch_add(1, Ordering::Relaxed);
@@ -156,7 +158,7 @@ impl Import {
                         report.orders += 1;
                         sink(document.line, Request::order(order));
                         if let Some(orders) = by_member.get_mut(member) {
-                            orders.push(index);
+                            orders.all.push(index);
                         }
                     }
                     Err(reason) => report.rejected.push((document.line, reason)),
@@ -166,8 +168,8 @@ impl Import {
                     if let Some(returns) = returns.get_mut(member) {
                         *returns += 1;
                     }
-                    let orders = by_member.get(member).map_or(&[][..], Vec::as_slice);
                     let line = document.line;
+                    let Some(orders) = by_member.get_mut(member) else { continue };
                     for request in self.refunds(index, orders, &mut report) {
                         sink(line, request);
                     }
@@ -176,9 +178,9 @@ impl Import {
         }
         report.scattered_documents = self.documents.scattered;
         report.rejected.sort_by_key(|(line, _)| *line);
-        report.members = by_member.iter().filter(|it| !it.is_empty()).count();
+        report.members = by_member.iter().filter(|it| !it.all.is_empty()).count();
         for (orders, returns) in by_member.iter().zip(returns) {
-            if orders.is_empty() && returns > 0 {
+            if orders.all.is_empty() && returns > 0 {
                 report.customers_without_order += 1;
                 report.returns_without_order += returns;
             }
@@ -222,7 +224,7 @@ impl Import {
     fn refunds(
         &mut self,
         index: usize,
-        orders: &[usize],
+        orders: &mut MemberOrders,
         report: &mut ImportReport,
     ) -> Vec<Request> {
         let Some(document) = self.documents.all.get(index) else { return Vec::new() };
@@ -232,11 +234,10 @@ impl Import {
         let mut touched: Vec<(usize, Vec<RefundLine>)> = Vec::new();
         for (sku, quantity) in returned {
             let mut missing = quantity;
-            for &order in orders.iter().rev() {
-                if missing == 0 {
-                    break;
-                }
-                let Some(document) = self.documents.all.get_mut(order) else { continue };
+            let with_sku = orders.with_sku(sku, &self.documents);
+            while missing > 0 {
+                let Some(&order) = with_sku.last() else { break };
+                let Some(document) = self.documents.all.get_mut(order) else { break };
                 for line in 0..document.lines.len() {
                     let Some(refund) = take(document, self.worth, line, sku, &mut missing) else {
                         continue;
@@ -245,6 +246,10 @@ impl Import {
                         Some((_, lines)) => merge(lines, refund),
                         None => touched.push((order, vec![refund])),
                     }
+                }
+                // Nothing of it is left in there, now or for the returns to come.
+                if missing > 0 {
+                    with_sku.pop();
                 }
             }
             if missing > 0 {
@@ -261,6 +266,46 @@ impl Import {
             }
         }
         requests
+    }
+}
+
+/// The orders of one member, the newest last.
+#[derive(Default)]
+struct MemberOrders {
+    all: Vec<usize>,
+    /// How many of them are in `by_sku`: none, but for the few members who have very many.
+    known: usize,
+    by_sku: HashMap<u32, Vec<usize>>,
+    /// Of a member with few orders, those that were found last.
+    found: Vec<usize>,
+}
+
+/// Up to so many orders it is cheaper to look at each than to remember what is in them.
+const FEW_ORDERS: usize = 64;
+
+impl MemberOrders {
+    /// The orders that may have units of `sku` left, the newest last.
+    fn with_sku(&mut self, sku: u32, documents: &Documents) -> &mut Vec<usize> {
+        if self.all.len() <= FEW_ORDERS {
+            let has_some = |order: &&usize| {
+                let document = documents.all.get(**order);
+                document.is_some_and(|it| it.lines.iter().any(|it| it.sku == sku && it.left > 0))
+            };
+            self.found.clear();
+            self.found.extend(self.all.iter().filter(has_some));
+            return &mut self.found;
+        }
+        for &order in self.all.iter().skip(self.known) {
+            let lines = documents.all.get(order).map_or(&[][..], |it| it.lines.as_slice());
+            for line in lines {
+                let orders = self.by_sku.entry(line.sku).or_default();
+                if orders.last() != Some(&order) {
+                    orders.push(order);
+                }
+            }
+        }
+        self.known = self.all.len();
+        self.by_sku.entry(sku).or_default()
     }
 }
 

@@ -2,71 +2,27 @@
 
 mod check;
 mod explain;
-mod read;
-mod suggest;
+pub(crate) mod read;
+pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    io::{self, IsTerminal, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use loyalty_domain::program::Program;
 
-use crate::toml_reader::{self, Report};
-
-/// How large a program file may be. One that is larger is some other file.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// Why there is no program in a file.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ProgramFileError {
-    /// No such file.
-    #[error("there is no file `{}`", .0.display())]
-    NotFound(PathBuf),
-    /// A file that cannot be read, or a folder.
-    #[error("`{}` cannot be read", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that is too large to be a program.
-    #[error(
-        "`{}` is larger than 1 MiB, so it is hardly a program; the standard one has some 6 KiB",
-        .0.display()
-    )]
-    TooLarge(PathBuf),
-    /// A file with mistakes.
-    #[error("{0}")]
-    Mistakes(Box<Report>),
-}
+use crate::toml_reader::{self, FileError, Report};
 
 /// The program in the file at `path`.
 ///
 /// # Errors
 ///
-/// [`ProgramFileError`], with every mistake of the file at once.
-pub(crate) fn load(path: &Path) -> Result<Program, ProgramFileError> {
-    let unreadable = |source| ProgramFileError::Unreadable { path: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ProgramFileError::NotFound(path.to_owned()));
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    if u64::try_from(bytes.len()).map_or(true, |it| it > FILE_BYTES_MAX) {
-        return Err(ProgramFileError::TooLarge(path.to_owned()));
-    }
-    let name = path.display().to_string();
-    toml_reader::utf8(&name, bytes).and_then(|text| parse(&name, &text)).map_err(|report| {
-        ProgramFileError::Mistakes(Box::new(report.styled(io::stderr().is_terminal())))
-    })
+/// [`FileError`], with every mistake of the file at once.
+pub(crate) fn load(path: &Path) -> Result<Program, FileError> {
+    toml_reader::load(path, parse)
 }
 
 /// The program in `text`, which is the file called `name`.
@@ -101,7 +57,7 @@ pub(crate) enum ProgramCommand {
 pub(crate) enum ProgramCommandError {
     /// The file is no program.
     #[error(transparent)]
-    File(#[from] ProgramFileError),
+    File(#[from] FileError),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[from] io::Error),

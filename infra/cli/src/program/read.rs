@@ -281,7 +281,7 @@ fn points(value: &Value<'_>) -> Result<Points, Wrong> {
         .and_then(|it| Points::try_from(it).map_err(|_| Wrong::kind(value, "a whole number")))
 }
 
-fn currency(value: &Value<'_>) -> Result<Currency, Wrong> {
+pub(crate) fn currency(value: &Value<'_>) -> Result<Currency, Wrong> {
     let written = text(value)?;
     written.parse().map_err(|_| {
         let what = format!("there is no currency `{written}` to count money in");
@@ -290,7 +290,7 @@ fn currency(value: &Value<'_>) -> Result<Currency, Wrong> {
 }
 
 /// Whatever the currencies may be, one of them.
-fn any_currency() -> Currency {
+pub(crate) fn any_currency() -> Currency {
     #[expect(clippy::expect_used, reason = "the euro is in ISO 4217")]
     "EUR".parse().expect("a currency")
 }

@@ -5,7 +5,7 @@ use loyalty_domain::money::Currency;
 use crate::toml_reader::nearest;
 
 /// What would be right instead of the currency `written`.
-pub(super) fn currency(written: &str) -> String {
+pub(crate) fn currency(written: &str) -> String {
     let sign = match written.trim() {
         "£" => Some("GBP"),
         "€" => Some("EUR"),
@@ -33,7 +33,7 @@ const FREQUENT: [&str; 20] = [
 ];
 
 /// What would be right instead of the time zone `written`.
-pub(super) fn time_zone(written: &str) -> String {
+pub(crate) fn time_zone(written: &str) -> String {
     let zones: Vec<String> = jiff::tz::db().available().map(|it| it.to_string()).collect();
     let zones = || zones.iter().map(String::as_str).filter(|it| it.contains('/') || *it == "UTC");
     let plain = |text: &str| text.trim().to_lowercase().replace([' ', '-'], "_");

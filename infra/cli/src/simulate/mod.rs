@@ -28,12 +28,9 @@ use loyalty_ledger::LedgerError;
 
 use self::run::{Run, write_members};
 use crate::{
-    import::{
-        Import, ImportError, ImportReport,
-        map::{ColumnMap, MapError},
-        rows::Lines,
-    },
-    program::{self, ProgramFileError},
+    import::{Import, ImportError, ImportReport, map::ColumnMap, rows::Lines},
+    program,
+    toml_reader::FileError,
 };
 
 /// Runs a file of orders through a program, in memory, and shows every member's account.
@@ -81,12 +78,9 @@ pub(crate) struct Simulate {
 /// A simulation cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SimulateError {
-    /// The program is wrong.
+    /// The program or the column map is wrong.
     #[error(transparent)]
-    Program(#[from] ProgramFileError),
-    /// The column map is wrong.
-    #[error(transparent)]
-    Map(#[from] MapError),
+    File(#[from] FileError),
     /// The orders cannot be read.
     #[error(transparent)]
     Import(#[from] ImportError),
