@@ -9,6 +9,8 @@
     reason = "this is a test suite: it panics where a ledger breaks its contract"
 )]
 
+pub mod history;
+
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;

@@ -1,0 +1,265 @@
+//! Random histories: what may happen to a shop, in any order, with numbers that meet.
+#![expect(missing_docs, reason = "the fields of a step are what their names say")]
+
+use jiff::{Timestamp, ToSpan};
+use loyalty_domain::{
+    command::{Command, Correction, RefundLine, Request},
+    id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
+    money::Minor,
+    order::{Content, Line, LineKey, Order},
+    points::Points,
+    program::{Program, ProgramSpec},
+};
+use proptest::prelude::*;
+
+/// One thing that may happen, with small numbers so that runs of them meet.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// An order is paid.
+    Order {
+        /// Whose.
+        member: u8,
+        hours: u16,
+        amounts: Vec<u32>,
+        excluded: bool,
+        points_paid: u16,
+        euros: bool,
+    },
+    Refund {
+        order: u8,
+        hours: u16,
+        amount: u32,
+    },
+    RefundLine {
+        order: u8,
+        hours: u16,
+        line: u8,
+        amount: u32,
+    },
+    Cancel {
+        order: u8,
+        hours: u16,
+    },
+    Change {
+        order: u8,
+        hours: u16,
+        amounts: Vec<u32>,
+    },
+    Spend {
+        member: u8,
+        hours: u16,
+        points: u16,
+    },
+    GiveBack {
+        spend: u8,
+        hours: u16,
+        points: u16,
+    },
+    Due {
+        member: u8,
+        day: u16,
+    },
+    Repeat {
+        step: u8,
+    },
+}
+
+/// Any step, within two years.
+pub fn any_step() -> impl Strategy<Value = Step> {
+    // Within two years; every fourth at a midnight, where things fall due.
+    let hours = || prop_oneof![3 => 0..17_520_u16, 1 => (0..730_u16).prop_map(|day| day * 24)];
+    let order = (
+        0..3_u8,
+        hours(),
+        prop::collection::vec(0..60_000_u32, 1..4),
+        prop::bool::weighted(0.1),
+        prop_oneof![4 => Just(0_u16), 1 => 0..30_000_u16],
+        prop::bool::weighted(0.2),
+    );
+    prop_oneof![
+        8 => order.prop_map(|(member, hours, amounts, excluded, points_paid, euros)| {
+            Step::Order { member, hours, amounts, excluded, points_paid, euros }
+        }),
+        3 => (0..12_u8, hours(), 0..80_000_u32)
+            .prop_map(|(order, hours, amount)| Step::Refund { order, hours, amount }),
+        3 => (0..12_u8, hours(), 0..3_u8, 0..80_000_u32)
+            .prop_map(|(order, hours, line, amount)| Step::RefundLine { order, hours, line, amount }),
+        1 => (0..12_u8, hours()).prop_map(|(order, hours)| Step::Cancel { order, hours }),
+        2 => (0..12_u8, hours(), prop::collection::vec(0..60_000_u32, 1..4))
+            .prop_map(|(order, hours, amounts)| Step::Change { order, hours, amounts }),
+        4 => (0..3_u8, hours(), 0..900_u16)
+            .prop_map(|(member, hours, points)| Step::Spend { member, hours, points }),
+        2 => (0..6_u8, hours(), 0..900_u16)
+            .prop_map(|(spend, hours, points)| Step::GiveBack { spend, hours, points }),
+        2 => (0..3_u8, 0..730_u16).prop_map(|(member, day)| Step::Due { member, day }),
+        2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
+    ]
+}
+
+/// A program of any settings that make a difference.
+pub fn any_program() -> impl Strategy<Value = Program> {
+    (
+        prop_oneof![Just(0_u32), Just(14), Just(60)],
+        0..15_u32,
+        prop_oneof![Just("none"), Just("month_end"), Just("quarter_end"), Just("year_end")],
+        prop_oneof![Just("debt"), Just("waive")],
+        prop_oneof![Just("one_level"), Just("to_qualifying")],
+        prop_oneof![Just("twelve_months"), Just("calendar_year"), Just("lifetime")],
+        prop_oneof![Just("Europe/London"), Just("America/Sao_Paulo"), Just("Asia/Tokyo")],
+        prop_oneof![Just("null"), Just("700")],
+        any::<bool>(),
+        0..40_u32,
+    )
+        .prop_map(
+            |(
+                pending,
+                months,
+                rounding,
+                shortfall,
+                review,
+                window,
+                zone,
+                cap,
+                lowers,
+                reinstate,
+            )| {
+                let spec: ProgramSpec = serde_json::from_str(&format!(
+                    r#"{{
+                    "name": "Random", "version": 1, "effective": "2020-01-01", "currency": "GBP",
+                    "time_zone": "{zone}", "rates": {{"EUR": "0.8612345"}},
+                    "earning": {{"points_per_unit": "1.5", "pending_days": {pending},
+                        "expiry_months": {months}, "expiry_rounding": "{rounding}",
+                        "exclude": {{"skus": ["X"]}}}},
+                    "caps": {{"per_order": {cap},
+                        "per_member": [{{"period": "month", "points": 1500}}]}},
+                    "refunds": {{"shortfall": "{shortfall}", "lowers_level": {lowers}}},
+                    "spending": {{"reinstate_days": {reinstate}}},
+                    "tiers": {{"window": "{window}", "review": "{review}", "levels": [
+                        {{"id": "a", "name": "A"}},
+                        {{"id": "b", "name": "B", "spend": "200", "orders": 3, "bonus": "0.05"}},
+                        {{"id": "c", "name": "C", "spend": "800", "bonus": "0.1"}},
+                        {{"id": "d", "name": "D", "spend": "1500", "bonus": "0.3"}}]}},
+                    "campaigns": [{{"name": "welcome", "min_amount": "100", "points": 50}}]
+                }}"#
+                ))
+                .unwrap();
+                Program::try_from(spec).unwrap()
+            },
+        )
+}
+
+/// Some hours after an arbitrary beginning.
+pub fn at(hours: u16) -> Timestamp {
+    "2020-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + i64::from(hours).hours()
+}
+
+/// A member by number.
+pub fn member(number: u8) -> MemberId {
+    MemberId::try_from(format!("m{number}").as_str()).unwrap()
+}
+
+/// An order by number.
+pub fn order_id(number: u8) -> OrderId {
+    OrderId::try_from(format!("o{number}").as_str()).unwrap()
+}
+
+/// The requests of a history, in the order of their arrival.
+pub fn requests(steps: &[Step]) -> Vec<Request> {
+    let mut requests: Vec<Request> = Vec::new();
+    let mut spends: Vec<(MemberId, CommandId)> = Vec::new();
+    let mut orders = 0_u8;
+    for (index, step) in steps.iter().enumerate() {
+        let key = RequestKey::try_from(format!("k{index}").as_str()).unwrap();
+        let refund_id = RefundId::try_from(format!("r{index}").as_str()).unwrap();
+        let client = ClientId::try_from("till").unwrap();
+        let minor = |it: u32| Minor::try_from(u64::from(it)).unwrap();
+        let lines = |amounts: &[u32], excluded: bool| {
+            let lines = amounts.iter().enumerate().map(|(line, amount)| Line {
+                id: LineId::try_from(line.to_string().as_str()).unwrap(),
+                sku: Sku::try_from(if excluded && line == 0 { "X" } else { "A" }).unwrap(),
+                category: None,
+                quantity: 2,
+                amount: minor(*amount),
+                discounts: Minor::ZERO,
+                is_gift_card: false,
+            });
+            lines.collect::<Vec<_>>()
+        };
+        match step {
+            Step::Order { member: number, hours, amounts, excluded, points_paid, euros } => {
+                requests.push(Request::order(Order {
+                    order_id: order_id(orders),
+                    member_id: Some(member(*number)),
+                    paid_at: at(*hours),
+                    currency: if *euros { "EUR" } else { "GBP" }.parse().unwrap(),
+                    channel: None,
+                    referral_code: None,
+                    content: Content {
+                        lines: lines(amounts, *excluded),
+                        paid_with_points: minor((*points_paid).into()),
+                        ..Content::default()
+                    },
+                }));
+                orders += 1;
+            }
+            Step::Refund { order, hours, amount } => {
+                let correction = Correction::Amount(minor(*amount));
+                requests.push(Request::refund(order_id(*order), refund_id, at(*hours), correction));
+            }
+            Step::RefundLine { order, hours, line, amount } => {
+                let key = LineKey::Line(LineId::try_from(line.to_string().as_str()).unwrap());
+                let line = RefundLine { key, quantity: 1, amount: minor(*amount) };
+                let correction = Correction::Lines(vec![line]);
+                requests.push(Request::refund(order_id(*order), refund_id, at(*hours), correction));
+            }
+            Step::Cancel { order, hours } => {
+                requests.push(Request::cancel(order_id(*order), at(*hours)));
+            }
+            Step::Change { order, hours, amounts } => {
+                let change_id = ChangeId::try_from(format!("c{index}").as_str()).unwrap();
+                let content = Content { lines: lines(amounts, false), ..Content::default() };
+                requests.push(Request::change(order_id(*order), change_id, at(*hours), content));
+            }
+            Step::Spend { member: number, hours, points } => {
+                let points = Points::try_from(u64::from(*points)).unwrap();
+                let request = Request::spend(client, key, member(*number), at(*hours), points);
+                spends.push((member(*number), request.id.clone()));
+                requests.push(request);
+            }
+            Step::GiveBack { spend, hours, points } => {
+                if let Some((member, spend)) = spends.get(usize::from(*spend)) {
+                    let points = Points::try_from(u64::from(*points)).unwrap();
+                    let (member, spend) = (member.clone(), spend.clone());
+                    requests.push(Request::give_back(
+                        client,
+                        key,
+                        member,
+                        at(*hours),
+                        spend,
+                        points,
+                    ));
+                }
+            }
+            Step::Due { member: number, day } => {
+                let at = at(day * 24);
+                let day = jiff::tz::TimeZone::UTC.to_datetime(at).date();
+                let id = CommandId::Due(member(*number), day);
+                let command = Command::PostDue { member_id: member(*number) };
+                requests.push(Request { id, at, command });
+            }
+            Step::Repeat { step } => {
+                if let Some(request) = requests.get(usize::from(*step)).cloned() {
+                    requests.push(request);
+                }
+            }
+        }
+    }
+    requests
+}
+
+/// 10,000 histories in the test command; more by a variable.
+#[expect(clippy::disallowed_methods, reason = "how much is tried is up to who runs the tests")]
+pub fn histories() -> u32 {
+    let number = std::env::var("LOYALTY_HISTORIES").ok().and_then(|it| it.parse().ok());
+    number.unwrap_or(10_000)
+}
