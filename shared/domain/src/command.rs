@@ -87,6 +87,8 @@ pub struct RefundLine {
 pub struct Waiting {
     /// Its id.
     pub id: CommandId,
+    /// When it happened, as the sender says.
+    pub at: Timestamp,
     /// What it is.
     pub correction: Correction,
 }

@@ -34,6 +34,9 @@ pub enum Rejection {
         /// The order's currency.
         currency: Currency,
     },
+    /// An edit that is older than what is known of its order: it came out of turn.
+    #[error("a newer edit or cancellation of the order took effect before")]
+    EditOvertaken,
     /// Two lines of one order have the same id.
     #[error("the order has two lines of the same id")]
     LineRepeated {
@@ -161,6 +164,7 @@ pub fn decide(
             }
             Held::Nothing | Held::Waiting(_) | Held::Spend(_) => Ok(Decision::Waits(Waiting {
                 id: request.id.clone(),
+                at: request.at,
                 correction: correction.clone(),
             })),
         },
@@ -179,6 +183,8 @@ pub fn decide(
             // Only to where something happened: an order that is late for a job is not late for its
             // account.
             let last = work.events.iter().rev().find_map(Event::fell_due_at);
+            // Nothing due is said, too: it tells when to look again. A new account has no when.
+            let last = last.or(work.account.clock);
             work.at = last.unwrap_or(work.at);
             Ok(work.done(last.is_some()))
         }
@@ -233,8 +239,8 @@ impl<'a> Work<'a> {
         if counts && is_member {
             self.measure(Month::of(today))?;
         }
-        for Waiting { id, correction } in waiting {
-            match self.corrected(is_member, &record, id, correction) {
+        for Waiting { id, at, correction } in waiting {
+            match self.corrected(is_member, &record, id, *at, correction) {
                 Ok(corrected) => {
                     self.record_correction(corrected)?;
                     record = self.newest_record(record);
@@ -272,6 +278,7 @@ impl<'a> Work<'a> {
             matures_at: after_days(self.at, earning.pending_days)?,
             caps: Vec::new(),
             program_version: self.program.spec().version,
+            edited_at: None,
         };
         if is_member {
             let rank = due::rank(self.program, &self.account);
@@ -328,7 +335,7 @@ impl<'a> Work<'a> {
     ) -> Result<Decision, Rejection> {
         debug_assert_eq!(request.id.order_id(), Some(order_id), "the id is made from the order");
         due::happen(&mut self)?;
-        let corrected = self.corrected(is_member, record, &request.id, correction)?;
+        let corrected = self.corrected(is_member, record, &request.id, request.at, correction)?;
         self.record_correction(corrected)?;
         Ok(self.done(is_member))
     }
@@ -379,8 +386,18 @@ impl<'a> Work<'a> {
         is_member: bool,
         record: &OrderRecord,
         by: &CommandId,
+        happened_at: Timestamp,
         correction: &Correction,
     ) -> Result<Corrected, Rejection> {
+        let edited_at = match correction {
+            // Refunds add up in any order; of edits the newest stands.
+            Correction::Lines(_) | Correction::Amount(_) => record.edited_at,
+            Correction::All => record.edited_at.max(Some(happened_at)),
+            Correction::Content(_) if record.edited_at > Some(happened_at) => {
+                return Err(Rejection::EditOvertaken);
+            }
+            Correction::Content(_) => Some(happened_at),
+        };
         let (lines, cut) = match correction {
             Correction::Lines(refunded) => take_lines(&record.lines, refunded)?,
             Correction::Amount(amount) => take_amount(&record.lines, *amount)?,
@@ -431,6 +448,7 @@ impl<'a> Work<'a> {
             matures_at: record.matures_at,
             order_sequence: record.sequence,
             caps: if is_member { record.caps.clone() } else { Vec::new() },
+            edited_at,
             progress: ProgressChange {
                 month: Month::of(record.paid_on),
                 spend: if is_member { spend } else { Spend::ZERO },

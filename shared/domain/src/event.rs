@@ -206,6 +206,8 @@ pub struct Corrected {
     pub order_sequence: u64,
     /// The caps that get the difference back.
     pub caps: Vec<CapKey>,
+    /// When the order was last edited or cancelled, as the sender says.
+    pub edited_at: Option<Timestamp>,
     /// What is taken out of, or added to, progress.
     pub progress: ProgressChange,
 }

@@ -27,8 +27,8 @@ pub enum InvalidId {
     },
 }
 
-/// How long an id may be: an order's and a refund's together, every byte of them escaped, still fit a
-/// sort key of 1,024 bytes.
+/// How long an id may be: a client's, a member's and a request key together, every byte of them escaped,
+/// still fit a partition key of 2,048 bytes, and a refund's alone a sort key of 1,024.
 pub const ID_BYTES_MAX: usize = 128;
 
 macro_rules! ids {

@@ -193,6 +193,8 @@ pub struct OrderRecord {
     pub caps: Vec<CapKey>,
     /// The version of the program that it was decided by.
     pub program_version: u32,
+    /// When it was last edited or cancelled, as the sender says; an older edit comes too late.
+    pub edited_at: Option<Timestamp>,
 }
 
 impl OrderRecord {
@@ -261,6 +263,7 @@ impl OrderRecord {
         self.lines = Arc::clone(&corrected.lines);
         self.points = corrected.points_after;
         self.headroom = corrected.headroom_after;
+        self.edited_at = corrected.edited_at;
         for (component, points) in self.components.iter_mut().zip(&corrected.components_after) {
             component.points = *points;
         }

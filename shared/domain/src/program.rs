@@ -293,7 +293,7 @@ struct Level {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// The eligible amount, counted in the program's currency, is at least this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub min_spend: Option<Spend>,
 }
 

@@ -2203,3 +2203,49 @@ fn posting_what_is_due_moves_the_clock_only_to_what_happened() {
     let matured = [&posted, &silent].map(|it| it.as_of("2024-02-03T12:00Z").balance());
     assert_eq!(matured, ["available 15, pending 0, debt 0"; 2].map(str::to_owned));
 }
+
+#[test]
+fn an_edit_that_comes_after_a_newer_one_or_after_a_cancellation_is_overtaken() {
+    let mut edited = Shop::of(json!({}));
+    edited.does(order("A", "2024-01-15T12:00Z", 50_000));
+    let older = order("A", "2024-01-16T10:00Z", 90_000).into_change("older");
+    let newer = order("A", "2024-01-16T11:00Z", 20_000).into_change("newer");
+    let mut cancelled = edited.clone();
+
+    edited.does(newer);
+    let after_newer = edited.refuses(older.clone());
+    cancelled.does(cancel("A", "2024-01-17T12:00Z"));
+    let after_cancellation = cancelled.refuses(older);
+
+    assert_eq!(after_newer, Rejection::EditOvertaken);
+    assert_eq!(after_cancellation, Rejection::EditOvertaken);
+    assert_eq!(edited.balance(), "available 200, pending 0, debt 0");
+    assert_eq!(cancelled.balance(), "available 0, pending 0, debt 0");
+}
+
+#[test]
+fn edits_that_wait_for_their_order_out_of_turn_leave_the_newest() {
+    let mut shop = Shop::of(json!({}));
+    shop.waits(order("A", "2024-01-17T11:00Z", 20_000).into_change("newer"));
+    shop.waits(order("A", "2024-01-16T10:00Z", 90_000).into_change("older"));
+
+    shop.does(order("A", "2024-01-15T12:00Z", 50_000));
+
+    assert_eq!(shop.balance(), "available 200, pending 0, debt 0");
+    let refused = shop.last(|it| match it {
+        Event::CorrectionRefused { rejection, .. } => Some(rejection.clone()),
+        _ => None,
+    });
+    assert_eq!(refused, Rejection::EditOvertaken);
+}
+
+#[test]
+fn a_refund_is_never_overtaken() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 5_000));
+    shop.does(order("A", "2024-01-17T11:00Z", 6_000).into_change("c"));
+
+    shop.does(refund("A", "r", "2024-01-16T10:00Z", 1_000));
+
+    assert_eq!(shop.balance(), "available 50, pending 0, debt 0");
+}

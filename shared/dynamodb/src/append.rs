@@ -130,6 +130,14 @@ impl DynamoDbLedger {
                 return Ok(Appended::Before(entry));
             }
         }
+        // Where an entry is being written right now, it may be this one's that the claim is of.
+        let pairs = || reasons.iter().zip(roles);
+        let is_conflict = |(reason, role): (&CancellationReason, &Role)| {
+            matches!(role, Role::Entry(_)) && code(reason) == "TransactionConflict"
+        };
+        if pairs().any(is_conflict) {
+            return Ok(Appended::Raced);
+        }
         let claim = failed_checks().find_map(|(_, role)| match role {
             Role::Claim(index) => Some(*index),
             Role::Entry(_) | Role::AsRead => None,

@@ -4,7 +4,7 @@
 //!
 //! 1. `key`: where everything is, as `docs/decisions/0004-keys.md` has it;
 //! 2. `item`: what items look like, and how much of one fits;
-//! 3. `load`: one batch read before anything is written;
+//! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.

@@ -166,13 +166,16 @@ impl DynamoDbLedger {
                 .map(|it| Ok((item::text(it, "sk")?, it)))
                 .collect::<Result<_, LedgerError>>()?;
             let mut entries = Vec::new();
+            let mut is_torn = false;
             for (sk, item) in &by_sk {
                 // The parts of large entries have no revision of their own.
                 let (true, Some(revision)) = (*sk != HEAD, revision(item)) else { continue };
                 let key = Key { pk: order_partition(order_id), sk: (*sk).to_owned() };
                 let others = (1..item::parts(item))
                     .filter_map(|it| by_sk.get(key.part(it).sk.as_str()).copied());
-                if let Some(entry) = whole_entry(item, &others.collect::<Vec<_>>())? {
+                let others: Vec<&Item> = others.collect();
+                is_torn |= others.len().saturating_add(1) != item::parts(item);
+                if !is_torn && let Some(entry) = whole_entry(item, &others)? {
                     entries.push((revision, entry));
                 }
             }
@@ -180,7 +183,7 @@ impl DynamoDbLedger {
             let count =
                 [HEAD, ORDER].iter().find_map(|it| by_sk.get(it).copied().and_then(revision));
             let count = count.unwrap_or(0);
-            if usize::try_from(count).is_ok_and(|it| it == entries.len()) {
+            if !is_torn && usize::try_from(count).is_ok_and(|it| it == entries.len()) {
                 return Ok(UnderOrder { entries, revision: count });
             }
         }
@@ -197,9 +200,15 @@ impl DynamoDbLedger {
         if keys.is_empty() {
             return whole_entry(item, &[]);
         }
-        let items = self.get(keys.clone(), Reading::Newest).await?;
-        let others: Vec<&Item> = keys.iter().filter_map(|it| items.get(it)).collect();
-        whole_entry(item, &others)
+        // Parts of one transaction may be seen one after the other.
+        for _ in 0..READS_MAX {
+            let items = self.get(keys.clone(), Reading::Newest).await?;
+            let others: Vec<&Item> = keys.iter().filter_map(|it| items.get(it)).collect();
+            if others.len() == keys.len() {
+                return whole_entry(item, &others);
+            }
+        }
+        Err(not_whole("BatchGetItem", "a large entry"))
     }
 
     /// Reads the items with `keys`, in one request unless the store wants more.

@@ -328,8 +328,16 @@ pub async fn execute<L: Ledger, P: Patience>(
             return Ok(answered(entry));
         }
         let (entry, change) = answer(program, request, fingerprint, &loaded)?;
-        // A refusal stands for ever and is bound to no version, so it must not rest on what was.
-        if reading == Reading::Cheap && matches!(entry.answer, Answer::Refused(_)) {
+        // A refusal stands for ever and is bound to no version, so it must not rest on what was; nor
+        // may it that nothing is due for an account that is not there.
+        let is_bound = match &request.command {
+            Command::PostDue { .. } => !change.accounts.is_empty(),
+            Command::PayOrder(_)
+            | Command::CorrectOrder { .. }
+            | Command::Spend { .. }
+            | Command::GiveBack { .. } => !matches!(entry.answer, Answer::Refused(_)),
+        };
+        if reading == Reading::Cheap && !is_bound {
             reading = Reading::Newest;
             continue;
         }

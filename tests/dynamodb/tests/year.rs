@@ -160,11 +160,9 @@ async fn the_year_costs_at_most_5_write_units_an_order_on_average() {
     for (what, histogram) in [("orders", &orders), ("refunds", &refunds)] {
         let number: u64 = histogram.values().sum();
         let units: u64 = histogram.iter().map(|(units, times)| units * times).sum();
-        println!(
-            "{number} {what}, {units} write units, {}.{:02} on average",
-            units / number,
-            units * 100 / number % 100
-        );
+        let hundredths = (units * 100 + number / 2) / number;
+        let (whole, rest) = (hundredths / 100, hundredths % 100);
+        println!("{number} {what}, {units} write units, {whole}.{rest:02} on average");
         for (units, times) in histogram {
             println!("  {units:>4} write units: {times:>5}");
         }

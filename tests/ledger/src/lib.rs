@@ -46,6 +46,7 @@ pub async fn every_ledger<L: Ledger>(empty: impl Fn() -> L) {
     a_refused_refund_is_remembered_and_the_next_one_taken(&empty()).await;
     a_guests_order_is_corrected_without_any_account(&empty()).await;
     a_statement_goes_back_page_by_page_to_the_first_entry(&empty()).await;
+    posting_what_is_due_says_when_to_look_again_even_if_nothing_was(&empty()).await;
     an_order_of_ten_thousand_lines_is_kept_whole(&empty()).await;
     ids_of_any_characters_are_kept_apart(&empty()).await;
     a_change_outside_of_the_limits_is_a_bug(&empty()).await;
@@ -383,6 +384,34 @@ async fn a_statement_goes_back_page_by_page_to_the_first_entry(ledger: &impl Led
     }
 
     assert_eq!(sequences, (1..=37).rev().collect::<Vec<_>>());
+}
+
+async fn posting_what_is_due_says_when_to_look_again_even_if_nothing_was(ledger: &impl Ledger) {
+    let due = |instant: &str| {
+        let at: Timestamp = instant.parse().unwrap();
+        let day = jiff::tz::TimeZone::UTC.to_datetime(at).date();
+        let command = Command::PostDue { member_id: member("m1") };
+        Request { id: CommandId::Due(member("m1"), day), at, command }
+    };
+    let look = spend("look", "m1", 1, 0);
+    let due_after = async || ledger.load(&look, Reading::Newest).await.unwrap().due_after;
+    now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
+    now(answer(ledger, &order("o2", "m1", 3_000, 40 * 86_400)).await);
+    let first = due_after().await;
+    now(answer(ledger, &spend("k1", "m1", 50, 41 * 86_400)).await);
+    let spent = due_after().await;
+
+    // The first lot is empty by now, so nothing falls due on its day.
+    let nothing = now(answer(ledger, &due("2027-02-10T00:00:00Z")).await);
+    let second = due_after().await;
+    let expired = now(answer(ledger, &due("2027-03-20T00:00:00Z")).await);
+
+    assert_eq!(first, Some(jiff::civil::date(2027, 2, 2)));
+    assert_eq!(spent, first, "a command never makes it later");
+    assert_eq!(nothing.answer, Answer::Accepted(Vec::new()));
+    assert_eq!(second, Some(jiff::civil::date(2027, 3, 14)));
+    assert_eq!(expired.balance.unwrap().available, Points::ZERO);
+    assert_eq!(due_after().await, None);
 }
 
 async fn an_order_of_ten_thousand_lines_is_kept_whole(ledger: &impl Ledger) {

@@ -308,7 +308,7 @@ delimiter = ";;"
 encoding = "windows-1525"
 time_zone = "Europe/Londn"
 time_format = "%Y"
-curency = "GBP"
+currencies = "GBP"
 [documents]
 order = '^[0-9+$'
 [columns]
@@ -327,7 +327,7 @@ amount = "Total"
         (4, "there is no encoding `windows-1525`"),
         (5, "there is no time zone `Europe/Londn`"),
         (6, "by `%Y` no day and time can be read"),
-        (7, "there is no key `curency` in `[file]`"),
+        (7, "there is no key `currencies` in `[file]`"),
         (9, "`order` is no regular expression: unclosed character class"),
         (11, "`document` must be a text in quotes"),
         (16, "the price is named already"),

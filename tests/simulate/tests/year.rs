@@ -208,3 +208,15 @@ fn events_have_named_outcomes_and_change_nothing_when_they_come_again() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
 }
+
+#[test]
+fn an_edited_copy_of_a_program_is_told_from_its_original() {
+    let copy = scratch("copy").join("copy.toml");
+    let text = fs::read_to_string(repository("infra/programs/standard.toml")).unwrap();
+    fs::write(&copy, text.replace("points_per_unit = 1", "points_per_unit = 2")).unwrap();
+
+    let report = succeed(loyalty().args(["simulate", "--demo", "--compare"]).arg(&copy));
+
+    assert!(report.contains("infra/programs/standard.toml as of"), "{report}");
+    assert!(report.contains("copy/copy.toml\n"), "{report}");
+}

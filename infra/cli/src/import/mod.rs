@@ -69,6 +69,8 @@ pub(crate) struct ImportReport {
     pub(crate) scattered_documents: usize,
     pub(crate) unmatched_lines: usize,
     pub(crate) unmatched_units: u64,
+    /// The same, each with the line on which its return begins.
+    pub(crate) unmatched: Vec<(u64, String)>,
     /// Rows left out, each with its line and reason, by line.
     pub(crate) rejected: Vec<(u64, String)>,
 }
@@ -255,6 +257,9 @@ impl Import {
             if missing > 0 {
                 report.unmatched_lines += 1;
                 report.unmatched_units += u64::from(missing);
+                let sku = self.documents.skus.get(sku);
+                let what = format!("return {id}: {missing} of {sku} are in no order before it");
+                report.unmatched.push((line, what));
             }
         }
         let mut requests = Vec::with_capacity(touched.len());

@@ -157,6 +157,15 @@ impl Simulate {
         if let Some(other) = &self.compare {
             runs.push(Run::new(program::load(other)?, self.as_of)?);
         }
+        // An edited copy has the name and often the version of what it was copied from.
+        if let ([first, second], Some(other)) = (runs.as_mut_slice(), &self.compare)
+            && first.title == second.title
+        {
+            for (run, path) in [(first, &program), (second, other)] {
+                let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+                run.title = format!("{}, {}", run.title, path.display());
+            }
+        }
         let source = if let Some(events) = &self.events {
             Source::Events(take_events(events, &mut runs)?)
         } else {

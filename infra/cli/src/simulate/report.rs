@@ -38,7 +38,12 @@ pub(super) fn write_rejected(
         Source::Events(report) => &report.rejected,
     };
     let (refused, reused) = tally.map_or((&[][..], &[][..]), |it| (&it.refused, &it.reused));
+    let unmatched = match source {
+        Source::Orders(report) => report.unmatched.as_slice(),
+        Source::Events(_) => &[],
+    };
     let all = rejected.iter().map(|it| ("rejected", it));
+    let all = all.chain(unmatched.iter().map(|it| ("unmatched", it)));
     let all = all.chain(refused.iter().map(|it| ("refused", it)));
     let mut all: Vec<_> = all.chain(reused.iter().map(|it| ("id used before", it))).collect();
     all.sort_by_key(|(_, (line, _))| *line);
@@ -62,11 +67,11 @@ pub(super) fn write(
     let sums: Vec<Sums> =
         runs.iter().zip(results).map(|(run, members)| Sums::of(&run.program, members)).collect();
     for (run, sums) in runs.iter().zip(&sums) {
-        write_levels(out, &run.program, sums, as_of)?;
+        write_levels(out, run, sums, as_of)?;
         write_points(out, &run.program, sums)?;
     }
     if let ([first, second], [before, after], [from, to]) = (runs, results, sums.as_slice()) {
-        write_comparison(out, (&first.program, before, from), (&second.program, after, to))?;
+        write_comparison(out, (first, before, from), (second, after, to))?;
     }
     Ok(())
 }
@@ -180,12 +185,7 @@ fn write_tally(out: &mut dyn Write, run: &Run, is_one_of_two: bool, as_of: Date)
     if still > 0 {
         lines.push(format!("{} still waiting for an order that did not come", count(still)));
     }
-    let spec = run.program.spec();
-    let under = if is_one_of_two {
-        format!(" under {} (version {})", spec.name, spec.version)
-    } else {
-        String::new()
-    };
+    let under = if is_one_of_two { format!(" under {}", run.title) } else { String::new() };
     if !lines.is_empty() {
         writeln!(out, "Events{under}: {}\n", lines.join("; "))?;
     }
@@ -200,13 +200,9 @@ fn write_tally(out: &mut dyn Write, run: &Run, is_one_of_two: bool, as_of: Date)
     Ok(())
 }
 
-fn write_levels(
-    out: &mut dyn Write,
-    program: &Program,
-    sums: &Sums,
-    as_of: Date,
-) -> io::Result<()> {
-    writeln!(out, "{} (version {}) as of {as_of}", program.spec().name, program.spec().version)?;
+fn write_levels(out: &mut dyn Write, run: &Run, sums: &Sums, as_of: Date) -> io::Result<()> {
+    let program = &run.program;
+    writeln!(out, "{} as of {as_of}", run.title)?;
     let all: u64 = sums.members_by_rank.iter().sum();
     let mut table = plain_table();
     table.add_row(["members", "share", "level"]);
@@ -264,12 +260,11 @@ fn given_minor(sums: &Sums, value: Rate, currency: Currency) -> u128 {
 
 fn write_comparison(
     out: &mut dyn Write,
-    (first, before, from): (&Program, &Vec<Member>, &Sums),
-    (second, after, to): (&Program, &Vec<Member>, &Sums),
+    (first_run, before, from): (&Run, &Vec<Member>, &Sums),
+    (second_run, after, to): (&Run, &Vec<Member>, &Sums),
 ) -> io::Result<()> {
-    let name =
-        |program: &Program| format!("{} (version {})", program.spec().name, program.spec().version);
-    writeln!(out, "From {} to {}", name(first), name(second))?;
+    writeln!(out, "From {} to {}", first_run.title, second_run.title)?;
+    let (first, second) = (&first_run.program, &second_run.program);
     let mut moves: BTreeMap<(usize, usize), u64> = BTreeMap::new();
     let (mut more, mut fewer) = (0_u64, 0_u64);
     let mut afterwards = after.iter().peekable();
@@ -321,10 +316,10 @@ fn write_comparison(
         count(fallen),
         count(stayed)
     )?;
-    for (members, program) in [(only_before, first), (only_after, second)] {
+    for (members, run) in [(only_before, first_run), (only_after, second_run)] {
         if members > 0 {
-            let name = name(program);
-            writeln!(out, "  {} with an account only under {name}.", members_of(members))?;
+            let (members, title) = (members_of(members), &run.title);
+            writeln!(out, "  {members} with an account only under {title}.")?;
         }
     }
     writeln!(

@@ -23,6 +23,8 @@ use loyalty_ledger::{
 /// A program, its ledger, and what became of the events.
 pub(crate) struct Run {
     pub(crate) program: Program,
+    /// What it is called in reports.
+    pub(crate) title: String,
     ledger: MemoryLedger,
     pub(crate) tally: Tally,
     /// Events from this instant on are left out.
@@ -62,8 +64,9 @@ impl Run {
     /// A run that leaves out what happens on `as_of` or later.
     pub(crate) fn new(program: Program, as_of: Option<Date>) -> Result<Self, OutOfRange> {
         let until = as_of.map(|day| program.calendar().midnight(day)).transpose()?;
+        let title = format!("{} (version {})", program.spec().name, program.spec().version);
         let (ledger, tally) = (MemoryLedger::default(), Tally::default());
-        Ok(Self { program, ledger, tally, until, latest: None })
+        Ok(Self { program, title, ledger, tally, until, latest: None })
     }
 
     /// The day after the last event that was taken.
