@@ -11,7 +11,9 @@ use crate::{
     command::{Command, Correction, RefundLine, Request, Waiting},
     due,
     earning::{components_for, compute, headroom},
-    event::{Becomes, Corrected, Earned, Event, LotUse, ProgressChange, Settled},
+    event::{
+        Becomes, Corrected, Earned, Event, LinesChange, LotUse, ProgressChange, Settled, TakenLine,
+    },
     id::{CommandId, LineId, MemberId, OrderId},
     money::{Currency, Minor, Spend, spread},
     order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
@@ -434,7 +436,12 @@ impl<'a> Work<'a> {
         };
         Ok(Corrected {
             by: by.clone(),
-            lines: lines.into(),
+            lines: match correction {
+                Correction::Content(_) => LinesChange::Replaced(lines.into()),
+                Correction::Lines(_) | Correction::Amount(_) | Correction::All => {
+                    LinesChange::Taken(taken_lines(&record.lines, &lines)?)
+                }
+            },
             eligible_before: before,
             eligible_after: after,
             cut: cut.amount,
@@ -593,6 +600,19 @@ fn check_line_ids(content: &Content) -> Result<(), Rejection> {
         _ => None,
     });
     repeated.map_or(Ok(()), |line| Err(Rejection::LineRepeated { line }))
+}
+
+/// Which of the lines `before` are others `after`, and how.
+fn taken_lines(before: &[KeptLine], after: &[KeptLine]) -> Result<Vec<TakenLine>, OutOfRange> {
+    let mut changes = Vec::new();
+    for (index, (before, after)) in before.iter().zip(after).enumerate() {
+        if before != after {
+            let index = u32::try_from(index).map_err(|_| OutOfRange)?;
+            let KeptLine { returned, taken, .. } = *after;
+            changes.push(TakenLine { index, returned, taken });
+        }
+    }
+    Ok(changes)
 }
 
 /// What a refund asked for beyond what was left.

@@ -178,8 +178,8 @@ pub struct ProgressChange {
 pub struct Corrected {
     /// The refund, cancellation or change.
     pub by: CommandId,
-    /// The lines afterwards.
-    pub lines: Arc<[KeptLine]>,
+    /// What it did to the order's lines.
+    pub lines: LinesChange,
     /// The eligible amount before.
     pub eligible_before: Minor,
     /// The eligible amount afterwards.
@@ -210,6 +210,29 @@ pub struct Corrected {
     pub edited_at: Option<Timestamp>,
     /// What is taken out of, or added to, progress.
     pub progress: ProgressChange,
+}
+
+/// What a correction did to the lines of its order.
+///
+/// Refunds are many and orders may be long, so a refund says only what it changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinesChange {
+    /// A refund: what has been taken of these lines by now.
+    Taken(Vec<TakenLine>),
+    /// An edit: all lines afterwards.
+    Replaced(Arc<[KeptLine]>),
+}
+
+/// What has been taken of a line by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenLine {
+    /// Which line of the order as it is kept, from 0.
+    pub index: u32,
+    /// How many pieces came back.
+    pub returned: u32,
+    /// How much was refunded.
+    pub taken: Minor,
 }
 
 /// Where the difference that a correction made went.

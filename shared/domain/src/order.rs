@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{CapKey, LotId},
     earning::Component,
-    event::{Corrected, Event},
+    event::{Corrected, Event, LinesChange, TakenLine},
     id::{Category, Channel, LineId, MemberId, OrderId, Sku},
     money::{Currency, Minor, Spend, spread},
     points::{OutOfRange, Points},
@@ -260,7 +260,20 @@ impl OrderState {
 
 impl OrderRecord {
     fn correct(&mut self, corrected: &Corrected) {
-        self.lines = Arc::clone(&corrected.lines);
+        match &corrected.lines {
+            LinesChange::Replaced(lines) => self.lines = Arc::clone(lines),
+            LinesChange::Taken(changes) => {
+                let mut lines = self.lines.to_vec();
+                for TakenLine { index, returned, taken } in changes {
+                    let index = usize::try_from(*index).unwrap_or(usize::MAX);
+                    if let Some(line) = lines.get_mut(index) {
+                        line.returned = *returned;
+                        line.taken = *taken;
+                    }
+                }
+                self.lines = lines.into();
+            }
+        }
         self.points = corrected.points_after;
         self.headroom = corrected.headroom_after;
         self.edited_at = corrected.edited_at;

@@ -427,14 +427,29 @@ async fn an_order_of_ten_thousand_lines_is_kept_whole(ledger: &impl Ledger) {
             .collect();
     }
 
+    // Refunds that come first are many, too; each is of one line.
+    for number in 0..50 {
+        let key = LineKey::Line(line_of(&large, number));
+        let line = RefundLine { key, quantity: 1, amount: Minor::try_from(5_000).unwrap() };
+        let (order_id, refund_id) =
+            ("o1".try_into().unwrap(), RefundId::try_from(format!("e{number}").as_str()).unwrap());
+        let early = Request::refund(order_id, refund_id, instant(0), Correction::Lines(vec![line]));
+        now(answer(ledger, &early).await);
+    }
+
     let entry = now(answer(ledger, &large).await);
     let again = answer(ledger, &large).await;
     let refunded = now(answer(ledger, &refund("o1", "r1", 5_000, 1)).await);
 
-    // 500,000 points and, since that reaches silver, no bonus yet.
-    assert_eq!(entry.balance.unwrap().available.get(), 500_000);
+    // 500,000 points less 50 for each refund; silver is reached with it, so there is no bonus yet.
+    assert_eq!(entry.balance.unwrap().available.get(), 497_500);
     assert_eq!(again, Answered::Before(entry));
-    assert_eq!(refunded.balance.unwrap().available.get(), 499_950);
+    assert_eq!(refunded.balance.unwrap().available.get(), 497_450);
+}
+
+fn line_of(request: &Request, index: usize) -> LineId {
+    let Command::PayOrder(order) = &request.command else { panic!("no order: {request:?}") };
+    order.content.lines[index].id.clone()
 }
 
 async fn ids_of_any_characters_are_kept_apart(ledger: &impl Ledger) {

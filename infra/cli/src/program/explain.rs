@@ -13,7 +13,7 @@ use loyalty_domain::{
     event::{Becomes, Corrected, Earned, Event, Settled},
     id::{InvalidId, LineId, MemberId, OrderId, RefundId, Sku},
     money::{Currency, Minor},
-    order::{Content, Line, Order, OrderState, eligible},
+    order::{Content, Line, Order, OrderState},
     points::{OutOfRange, Points},
     program::{CapPeriod, LevelSpec, Program, Rank, Review, Shortfall, Window},
     rate::Rate,
@@ -517,7 +517,7 @@ impl Example {
         let currency = self.order.currency;
         let day = program.calendar().day_of(self.refunded_at);
         let Corrected { points_before, points_after, settled, .. } = &self.corrected;
-        let left = eligible(&self.corrected.lines).unwrap_or_default();
+        let left = self.corrected.eligible_after;
         let refunded = money(self.refunded, currency);
         sentence(
             out,
