@@ -33,6 +33,9 @@ enum Command {
     Test(test::Test),
 }
 
+/// How a process ends, by convention, that wrote into a pipe which nobody read: 128 + SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout().lock();
@@ -43,8 +46,9 @@ fn main() -> ExitCode {
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has what they wanted, as with `| head`.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        // Whoever read the output has what they wanted, as with `| head`. It is no success all the same:
+        // what was still to be done was not.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::from(BROKEN_PIPE),
         Err(error) => {
             report(&*error);
             ExitCode::FAILURE

@@ -275,7 +275,7 @@ fn a_map_that_does_not_fit_the_file_says_what_may_be_meant() {
     assert!(delimiter.contains("is `delimiter = \";\"` missing in the column map?"), "{delimiter}");
     assert!(case.contains("no column `Customer`"), "{case}");
     assert!(case.contains("is `Customer` `customer`?"), "{case}");
-    assert!(repeated.contains("two columns `Price`, the 5th and the 6th"), "{repeated}");
+    assert!(repeated.contains("two columns `Price`, columns 5 and 6 of it"), "{repeated}");
     assert!(encoding.contains("is the file's `encoding` missing"), "{encoding}");
     assert!(format.contains("by `%Y-%m-%Q %H:%M` no day and time can be read"), "{format}");
     assert!(point.contains("`decimal_point` must be no digit"), "{point}");

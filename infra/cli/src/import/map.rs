@@ -93,7 +93,7 @@ pub(crate) enum MapError {
     MissingColumns { missing: Vec<String>, found: String, hint: String },
     /// The file of orders has a column twice, and nobody knows which one is meant.
     #[error(
-        "the file has two columns `{name}`, the {first}th and the {second}th: rename one of them"
+        "the file has two columns `{name}`, columns {first} and {second} of it: rename one of them"
     )]
     RepeatedColumn { name: String, first: usize, second: usize },
 }
