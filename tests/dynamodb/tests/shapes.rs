@@ -19,6 +19,32 @@ use loyalty_ledger::{Attempts, Ledger, Reading, execute};
 use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
+/// Every event, and what may become of points.
+const SHAPES: [&str; 22] = [
+    r#"{"matured":"#,
+    r#"{"lapsed":"#,
+    r#"{"expired":"#,
+    r#"{"reviewed":"#,
+    r#"{"earned":"#,
+    r#"{"level_reached":"#,
+    r#"{"level_lowered":"#,
+    r#"{"corrected":"#,
+    r#"{"correction_refused":"#,
+    r#"{"spent":"#,
+    r#"{"given_back":"#,
+    r#"{"waiting":"#,
+    r#"{"refused":"#,
+    r#""lines":{"taken":["#,
+    r#""lines":{"replaced":["#,
+    r#"{"taken_back":"#,
+    r#""settled":"gone_already""#,
+    r#"{"added":"#,
+    r#""settled":"no_account""#,
+    r#""becomes":"pending""#,
+    r#"{"available":{"debt_paid":"#,
+    r#""becomes":"unclaimed""#,
+];
+
 const GOLDEN: &str = "tests/data/items.golden";
 
 fn program() -> Program {
@@ -92,7 +118,7 @@ fn line(id: &str, amount: u64) -> Correction {
     ])
 }
 
-/// A history that comes by every answer and nearly every event.
+/// A history that comes by every answer and every event.
 fn requests() -> Vec<Request> {
     let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from("1").unwrap());
     let points = |it: u64| Points::try_from(it).unwrap();
@@ -108,11 +134,19 @@ fn requests() -> Vec<Request> {
         let (member, spend) = (member(), spend.id.clone());
         Request::give_back(client.clone(), key, member, at(instant), spend, points(number))
     };
-    let due = |instant: &str| {
+    let due_of = |member_id: MemberId, instant: &str| {
         let day = jiff::tz::TimeZone::UTC.to_datetime(at(instant)).date();
         let (id, command) =
-            (CommandId::Due(member(), day), Command::PostDue { member_id: member() });
+            (CommandId::Due(member_id.clone(), day), Command::PostDue { member_id });
         Request { id, at: at(instant), command }
+    };
+    let due = |instant: &str| due_of(member(), instant);
+    let other = || MemberId::try_from("m2").unwrap();
+    let others = |mut request: Request| {
+        if let Command::PayOrder(order) = &mut request.command {
+            order.member_id = Some(other());
+        }
+        request
     };
     vec![
         refund("o/1", "early", "2026-01-02T00:00:00Z", line("0", 250)),
@@ -137,6 +171,14 @@ fn requests() -> Vec<Request> {
         give_back("4", "2026-02-04T00:00:00Z", 90),
         order("late", true, "2025-12-01T00:00:00Z", "GBP", &[1_000]),
         due("2027-06-01T00:00:00Z"),
+        refund("guest", "r", "2026-01-03T00:00:00Z", Correction::Amount(minor(1_000))),
+        others(order("kept", true, "2026-03-01T12:00:00Z", "GBP", &[20_000])),
+        others(order("gone", true, "2026-03-01T12:00:00Z", "GBP", &[2_000])),
+        // Matures after its last good day.
+        others(order("lapsing", true, "2026-02-02T12:00:00Z", "GBP", &[3_000])),
+        due_of(other(), "2026-03-10T00:00:00Z"),
+        refund("gone", "r", "2026-05-01T00:00:00Z", Correction::Amount(minor(500))),
+        due_of(other(), "2027-05-01T00:00:00Z"),
     ]
 }
 
@@ -155,6 +197,11 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     let golden = fs::read_to_string(root.join(GOLDEN)).unwrap_or_default();
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("items.golden");
     fs::write(&kept, written.join("\n") + "\n").unwrap();
+    // What nobody wrote could not be read, and nobody would know.
+    for shape in SHAPES {
+        let is_there = entries.iter().any(|it| serde_json::to_string(it).unwrap().contains(shape));
+        assert!(is_there, "no entry of the history has {shape}");
+    }
     let differs = golden.lines().zip(&written).position(|(a, b)| a != b);
     let is_same = differs.is_none() && golden.lines().count() == written.len();
     assert!(is_same, "{GOLDEN} differs from line {differs:?} on; what is written: {kept:?}");
