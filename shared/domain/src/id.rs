@@ -207,7 +207,9 @@ impl std::fmt::Display for CommandId {
     }
 }
 
-struct Escaped<'a>(&'a str);
+/// A text as a part of a key: without `#`, which separates parts, so that no two keys are alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

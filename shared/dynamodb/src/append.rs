@@ -18,7 +18,7 @@ use loyalty_ledger::{
 
 use crate::{
     DynamoDbLedger, failed,
-    item::{self, GIVEN_BACK, Item, REVISION, SEQUENCE, StoredAccount, corrupt, number},
+    item::{self, GIVEN_BACK, Item, REVISION, SEQUENCE, corrupt, number},
     key::{Key, due},
 };
 
@@ -258,13 +258,8 @@ impl DynamoDbLedger {
     }
 
     fn put_account(&self, change: &AccountChange) -> Result<TransactWriteItem, LedgerError> {
-        let AccountChange { member_id, expected, account, recent, due_after } = change;
-        let stored = StoredAccount {
-            account: account.clone(),
-            recent: recent.clone(),
-            due_after: *due_after,
-        };
-        let mut item = item::account_attributes(&stored)?;
+        let AccountChange { member_id, expected, due_after, .. } = change;
+        let mut item = item::account_attributes(change)?;
         item.extend(Key::of_account(member_id).attributes());
         if let Some(day) = due_after {
             let (shard, day) = due(member_id, *day);

@@ -9,8 +9,8 @@ use loyalty_domain::{
     command::Fingerprint,
     id::{CommandId, MemberId},
 };
-use loyalty_ledger::{Answer, Entry, LedgerError, Revision};
-use serde::{Deserialize, Serialize};
+use loyalty_ledger::{AccountChange, Answer, Entry, LedgerError, Revision};
+use serde::Deserialize;
 
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -35,7 +35,7 @@ pub(crate) const SEQUENCE: &str = "q";
 pub(crate) const GIVEN_BACK: &str = "g";
 
 /// An entry as it is stored: an array, so fields may only be added at the end, with a default.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredEntry {
     id: CommandId,
     fingerprint: Fingerprint,
@@ -50,7 +50,7 @@ struct StoredEntry {
 }
 
 /// An account as it is stored, likewise.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct StoredAccount {
     pub(crate) account: Account,
     pub(crate) recent: Vec<CommandId>,
@@ -77,9 +77,10 @@ pub(crate) fn corrupt(error: impl Error + Send + Sync + 'static) -> LedgerError 
 
 /// The bodies of an entry's items, in order.
 pub(crate) fn entry_parts(entry: &Entry) -> Result<Vec<Vec<u8>>, LedgerError> {
-    let Entry { id, fingerprint, sent_at, at, member_id, .. } = entry.clone();
-    let Entry { sequence, program_version, answer, balance, previous, .. } = entry.clone();
-    let stored = StoredEntry {
+    // As `StoredEntry`, without a copy of what may be 10,000 lines.
+    let Entry { id, fingerprint, sent_at, at, member_id, .. } = entry;
+    let Entry { sequence, program_version, answer, balance, previous, .. } = entry;
+    let stored = (
         id,
         fingerprint,
         sent_at,
@@ -90,7 +91,7 @@ pub(crate) fn entry_parts(entry: &Entry) -> Result<Vec<Vec<u8>>, LedgerError> {
         answer,
         balance,
         previous,
-    };
+    );
     let body = rmp_serde::to_vec(&stored).map_err(corrupt)?;
     Ok(body.chunks(PART_BYTES_MAX).map(<[u8]>::to_vec).collect())
 }
@@ -122,9 +123,12 @@ pub(crate) fn part_attributes(body: &[u8], index: usize, parts: usize) -> Item {
 }
 
 /// The attributes of an account, but for its key and its place in the index.
-pub(crate) fn account_attributes(account: &StoredAccount) -> Result<Item, LedgerError> {
-    let mut item = body_attributes(rmp_serde::to_vec(account).map_err(corrupt)?);
-    item.insert(SEQUENCE.to_owned(), number(account.account.sequence));
+pub(crate) fn account_attributes(change: &AccountChange) -> Result<Item, LedgerError> {
+    let AccountChange { account, recent, due_after, .. } = change;
+    // As `StoredAccount`.
+    let stored = (account, recent, due_after);
+    let mut item = body_attributes(rmp_serde::to_vec(&stored).map_err(corrupt)?);
+    item.insert(SEQUENCE.to_owned(), number(account.sequence));
     Ok(item)
 }
 

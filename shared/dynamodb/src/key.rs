@@ -1,10 +1,8 @@
 //! Keys: where every item is, and in which shard of the index its account falls due.
 
-use std::fmt::Write as _;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
-use loyalty_domain::id::{CommandId, MemberId, OrderId};
+use loyalty_domain::id::{CommandId, Escaped, MemberId, OrderId};
 use loyalty_ledger::ClaimKey;
 use sha2::{Digest, Sha256};
 
@@ -54,12 +52,12 @@ impl Key {
 
     /// Where an account is.
     pub(crate) fn of_account(member_id: &MemberId) -> Self {
-        Self::new(format!("M#{}", escaped(member_id.as_str())), "A")
+        Self::new(format!("M#{}", Escaped(member_id.as_str())), "A")
     }
 
     /// Where what is claimed is counted.
     pub(crate) fn of_claim(claim: &ClaimKey) -> Self {
-        Self::new(format!("S#{}#{}", escaped(claim.kind), escaped(&claim.name)), "0")
+        Self::new(format!("S#{}#{}", Escaped(claim.kind), Escaped(&claim.name)), "0")
     }
 
     /// Where the part number `index` of a large entry is; the first is the entry itself.
@@ -96,19 +94,6 @@ pub(crate) fn due(member_id: &MemberId, day: Date) -> (String, String) {
     let digest = Sha256::digest(member_id.as_str().as_bytes());
     let shard = digest.first().copied().unwrap_or(0) % SHARDS;
     (format!("{shard:02}"), format!("{day}#{member_id}"))
-}
-
-/// `text` without `#`, which separates the parts of keys.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            // A text never fails to be written to.
-            '#' | '%' => write!(escaped, "%{:02X}", u32::from(character)).unwrap_or(()),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
