@@ -1,7 +1,7 @@
 //! The real year through DynamoDB, disturbed: every account is the one that the ledger in memory has.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use loyalty_contracts::parse;
@@ -15,7 +15,7 @@ use loyalty_ledger::{
     Answered, Attempts, Ledger, LedgerError, Reading, execute, memory::MemoryLedger,
 };
 use loyalty_tests_dynamodb::{Engine, Fault};
-use loyalty_tests_simulate::{loyalty, repository, scratch, succeed};
+use loyalty_tests_simulate::{scratch, year_as_events};
 
 /// The program under which the accounts of the year are known.
 fn program() -> Program {
@@ -40,16 +40,7 @@ fn program() -> Program {
 
 /// The year's events, as an importer sends them.
 fn requests(test: &str) -> Vec<Request> {
-    let file = scratch(test).join("events.jsonl");
-    let mut command = loyalty();
-    command
-        .arg("simulate")
-        .args(["--orders".into(), repository("tests/data/online-retail.csv.gz")])
-        .args(["--columns".into(), repository("infra/imports/online-retail.toml")])
-        .args(["--program".into(), repository("infra/programs/retail-a.toml")])
-        .args(["--events-out".as_ref(), file.as_path()]);
-    succeed(&mut command);
-    let events = fs::read_to_string(file).unwrap();
+    let events = year_as_events(&scratch(test));
     events.lines().map(|it| parse(it.as_bytes(), Timestamp::MAX).unwrap()).collect()
 }
 

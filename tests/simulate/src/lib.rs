@@ -37,6 +37,21 @@ pub fn loyalty() -> Command {
     Command::new(program)
 }
 
+/// The events of the real year, one JSON a line, as an importer sends them.
+pub fn year_as_events(folder: &Path) -> String {
+    let file = folder.join("events.jsonl");
+    let mut command = loyalty();
+    command
+        .arg("simulate")
+        .args(["--orders".into(), repository("tests/data/online-retail.csv.gz")])
+        .args(["--columns".into(), repository("infra/imports/online-retail.toml")])
+        .args(["--program".into(), repository("infra/programs/retail-a.toml")])
+        .args(["--as-of", "2011-12-10"])
+        .args(["--events-out".as_ref(), file.as_path()]);
+    succeed(&mut command);
+    std::fs::read_to_string(file).unwrap()
+}
+
 /// Runs `command` and returns what it printed.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> String {

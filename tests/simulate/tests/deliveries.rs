@@ -8,25 +8,9 @@ use std::{
     sync::LazyLock,
 };
 
-use loyalty_tests_simulate::{loyalty, repository, scratch, succeed};
+use loyalty_tests_simulate::{loyalty, repository, scratch, succeed, year_as_events};
 use proptest::prelude::*;
 use serde_json::Value;
-
-/// The events of the real year, as an importer sends them.
-fn events(folder: &Path) -> Vec<Value> {
-    let file = folder.join("events.jsonl");
-    let mut command = loyalty();
-    command
-        .arg("simulate")
-        .args(["--orders".into(), repository("tests/data/online-retail.csv.gz")])
-        .args(["--columns".into(), repository("infra/imports/online-retail.toml")])
-        .args(["--program".into(), repository("infra/programs/retail-a.toml")])
-        .args(["--as-of", "2011-12-10"])
-        .args(["--events-out".as_ref(), file.as_path()]);
-    succeed(&mut command);
-    let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|it| serde_json::from_str(it).unwrap()).collect()
-}
 
 /// The accounts that `events` lead to, in the order of their arrival.
 fn accounts<'a>(folder: &Path, events: impl IntoIterator<Item = &'a Value>) -> (String, String) {
@@ -66,7 +50,11 @@ fn the_year_as_events_gives_the_expected_accounts() {
     assert!(report.contains("Import of 7,784 events"), "{report}");
 }
 
-static YEAR: LazyLock<Vec<Value>> = LazyLock::new(|| events(&scratch("year-as-events")));
+/// The events of the real year.
+static YEAR: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let events = year_as_events(&scratch("year-as-events"));
+    events.lines().map(|it| serde_json::from_str(it).unwrap()).collect()
+});
 
 proptest! {
     // Each case is the whole year; what is shrunk of it would say no more than which account differs.

@@ -173,7 +173,9 @@ fn no_fallible_call_is_let_go_under_a_name() {
 
 #[test]
 fn every_path_that_the_documents_name_exists() {
-    for document in ["README.md", "docs/architecture.md", "tests/data/README.md"] {
+    for document in
+        ["README.md", "docs/architecture.md", "docs/benchmarks.md", "tests/data/README.md"]
+    {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let mut paths = 0;
         for word in text.split(['`', '(', ')', ' ', '\n', ':', ';']) {
