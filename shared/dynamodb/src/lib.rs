@@ -14,12 +14,20 @@ mod item;
 mod key;
 mod load;
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use loyalty_domain::command::Request;
-use loyalty_ledger::{Appended, Change, Ledger, LedgerError, Loaded, Reading};
+use loyalty_domain::{
+    command::Request,
+    id::{CommandId, MemberId},
+};
+use loyalty_ledger::{
+    Appended, Change, Entry, Ledger, LedgerError, Loaded, Reading,
+    statement::{Accounts, KnownAccount},
+};
 
 /// The names of the tables that a ledger is kept in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +59,24 @@ impl Ledger for DynamoDbLedger {
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
         self.append_all(&change).await
+    }
+}
+
+impl Accounts for DynamoDbLedger {
+    async fn find_account(
+        &self,
+        member_id: &MemberId,
+        reading: Reading,
+    ) -> Result<Option<KnownAccount>, LedgerError> {
+        self.known_account(member_id, reading).await
+    }
+
+    async fn find_entries(
+        &self,
+        ids: &[CommandId],
+        reading: Reading,
+    ) -> Result<Vec<Arc<Entry>>, LedgerError> {
+        self.known_entries(ids, reading).await
     }
 }
 

@@ -8,7 +8,9 @@ use loyalty_domain::{
     decide::Held,
     id::{CommandId, MemberId, OrderId},
 };
-use loyalty_ledger::{Entry, LedgerError, Loaded, Reading, Revision, hold};
+use loyalty_ledger::{
+    Entry, LedgerError, Loaded, Reading, Revision, hold, statement::KnownAccount,
+};
 
 use crate::{
     DynamoDbLedger, failed,
@@ -18,6 +20,9 @@ use crate::{
 
 /// How often what was read is read again because it was not from one instant, or not all of it came.
 const READS_MAX: usize = 8;
+
+/// How many items one request reads at most.
+const BATCH_MAX: usize = 100;
 
 /// What was read does not fit together, however often it was read.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +151,38 @@ impl DynamoDbLedger {
             spend.given_back = given_back.try_into()?;
         }
         Ok(loaded)
+    }
+
+    pub(crate) async fn known_account(
+        &self,
+        member_id: &MemberId,
+        reading: Reading,
+    ) -> Result<Option<KnownAccount>, LedgerError> {
+        let key = Key::of_account(member_id);
+        let items = self.get(vec![key.clone()], reading).await?;
+        let Some(item) = items.get(&key) else { return Ok(None) };
+        let StoredAccount { account, recent, .. } = item::account(Some(item))?;
+        Ok(Some(KnownAccount { account, recent }))
+    }
+
+    pub(crate) async fn known_entries(
+        &self,
+        ids: &[CommandId],
+        reading: Reading,
+    ) -> Result<Vec<Arc<Entry>>, LedgerError> {
+        let mut entries = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(BATCH_MAX) {
+            let keys: Vec<Key> = batch.iter().map(Key::of_entry).collect();
+            let items = self.get(keys.clone(), reading).await?;
+            for key in keys {
+                if let Some(item) = items.get(&key)
+                    && let Some(entry) = self.entry_in(&key, item).await?
+                {
+                    entries.push(entry);
+                }
+            }
+        }
+        Ok(entries)
     }
 
     async fn account_of(&self, member_id: &MemberId) -> Result<StoredAccount, LedgerError> {

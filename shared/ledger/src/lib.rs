@@ -1,9 +1,10 @@
 //! The one use case, [`execute`]: load, decide, append; and its port, [`Ledger`].
 //!
 //! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
-//! [`memory`], the store that `simulate` and tests use.
+//! [`statement`], for whoever only looks; [`memory`], the store that `simulate` and tests use.
 
 pub mod memory;
+pub mod statement;
 
 use std::{error::Error, future::Future, sync::Arc};
 

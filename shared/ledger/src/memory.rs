@@ -18,6 +18,7 @@ use loyalty_domain::{
 use crate::{
     ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
     ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision, hold,
+    statement::{Accounts, KnownAccount},
 };
 
 /// A ledger that forgets everything when it is dropped.
@@ -141,6 +142,26 @@ impl Ledger for MemoryLedger {
             kept.add(entry);
         }
         Ok(Appended::Now)
+    }
+}
+
+impl Accounts for MemoryLedger {
+    async fn find_account(
+        &self,
+        member_id: &MemberId,
+        _: Reading,
+    ) -> Result<Option<KnownAccount>, LedgerError> {
+        let kept = self.kept().accounts.get(member_id).cloned();
+        Ok(kept.map(|it| KnownAccount { account: it.account, recent: it.recent }))
+    }
+
+    async fn find_entries(
+        &self,
+        ids: &[CommandId],
+        _: Reading,
+    ) -> Result<Vec<Arc<Entry>>, LedgerError> {
+        let kept = self.kept();
+        Ok(ids.iter().filter_map(|it| kept.entry(it)).collect())
     }
 }
 

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use loyalty_domain::{command::Command, command::Request, id::LineId};
-use loyalty_ledger::{Attempts, execute};
+use loyalty_ledger::{
+    Attempts, Reading, execute,
+    statement::{Accounts, statement},
+};
 use loyalty_tests_dynamodb::{Engine, Usage, Wire};
-use loyalty_tests_ledger::{order, program, refund, spend};
+use loyalty_tests_ledger::{member, order, program, refund, spend};
 
 /// A ledger and what it cost so far.
 struct Priced {
@@ -103,4 +106,48 @@ async fn spending_costs_4_write_units_and_a_refusal_one() {
     assert_eq!(refused.write_units, 1, "{refused:?}");
     // Cheaply at first, and surely before it stands for ever.
     assert_eq!(refused.requests["BatchGetItem"], 2);
+}
+
+#[tokio::test]
+async fn a_balance_costs_half_a_read_unit_whether_or_not_there_is_one() {
+    let priced = Priced::new();
+    priced.units(&of_22_lines("o1", 0)).await;
+
+    for member_id in ["member-1", "nobody"] {
+        priced.ledger.find_account(&member(member_id), Reading::Cheap).await.unwrap();
+        let usage = priced.wire.usage();
+
+        assert_eq!(usage.read_halves, 1, "{usage:?}");
+        assert_eq!(
+            usage.requests.into_iter().collect::<Vec<_>>(),
+            [("BatchGetItem".to_owned(), 1)]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_costs_half_a_read_unit_an_entry_and_as_much_to_find_it_however_deep_it_is() {
+    let priced = Priced::new();
+    for number in 0..65 {
+        priced.units(&of_22_lines(&format!("o{number}"), number)).await;
+    }
+
+    let member_id = member("member-1");
+    let mut costs = Vec::new();
+    let mut from = None;
+    loop {
+        let page = statement(&priced.ledger, &member_id, from.as_ref(), 10, Reading::Cheap);
+        let page = page.await.unwrap();
+        let usage = priced.wire.usage();
+        costs.push((page.entries.len(), usage.read_halves, usage.requests["BatchGetItem"]));
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+
+    // Half a unit for each entry, and one for the account, or for the entry that names those of the page.
+    // Entries stand together by tens, so ten of them are in two tens.
+    let deep = (10, 11, 3);
+    assert_eq!(costs, [deep, deep, deep, deep, deep, deep, (5, 6, 2)]);
 }

@@ -10,6 +10,7 @@
 )]
 
 pub mod history;
+mod statement;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,10 +29,11 @@ use loyalty_domain::{
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
     Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, execute,
+    statement::Accounts,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
-pub async fn every_ledger<L: Ledger>(empty: impl Fn() -> L) {
+pub async fn every_ledger<L: Ledger + Accounts>(empty: impl Fn() -> L) {
     a_new_order_is_answered_now_and_a_repeat_before(&empty()).await;
     the_same_id_with_other_content_is_reported_and_never_applied(&empty()).await;
     a_refusal_is_remembered(&empty()).await;
@@ -50,6 +52,11 @@ pub async fn every_ledger<L: Ledger>(empty: impl Fn() -> L) {
     an_order_of_ten_thousand_lines_is_kept_whole(&empty()).await;
     ids_of_any_characters_are_kept_apart(&empty()).await;
     a_change_outside_of_the_limits_is_a_bug(&empty()).await;
+    statement::an_account_is_found_as_it_was_left(&empty()).await;
+    statement::entries_are_found_in_the_order_in_which_they_are_asked_for(&empty()).await;
+    statement::a_statement_of_any_length_has_every_entry_once_newest_first(&empty()).await;
+    statement::new_entries_between_pages_move_nothing(&empty()).await;
+    statement::a_cursor_that_was_made_up_shows_nothing(&empty()).await;
 }
 
 /// One point a pound, at once available, silver from 200.00 on with a bonus of a tenth.
