@@ -1,19 +1,22 @@
-//! JSON that crosses a border: order events in, with their schemas.
+//! JSON that crosses a border: order events in, with their schemas, and what the API answers.
 //!
 //! Read in this order:
 //!
 //! 1. [`order`]: the shapes of events, and what each asks of the domain;
 //! 2. [`mod@event`]: from the bytes of a message to an event;
 //! 3. [`error`]: why a message is no event;
-//! 4. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
+//! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
+//! 5. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
 //!
 //! There is deliberately no clock and no I/O: whoever received a message says when.
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod api;
 pub mod error;
 pub mod event;
 mod json;
 pub mod order;
+pub mod problem;
 #[cfg(feature = "schemas")]
 pub mod schema;
 

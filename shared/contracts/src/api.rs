@@ -1,0 +1,928 @@
+//! What the API answers: shapes of their own, made from the domain and never the domain's own.
+//!
+//! Points are whole numbers and amounts are whole minor units of the currency beside them, both up to
+//! 2^63 - 1. Rates are exact decimals, as text. Days are business days in the program's time zone.
+
+use jiff::{Timestamp, civil::Date};
+use loyalty_domain::{
+    account::{Account, Balance},
+    calendar::{ExpiryRounding, Month},
+    decide::Rejection,
+    due,
+    earning::Gives,
+    event::{self, Event, Settled},
+    id::{CommandId, MemberId, Operation},
+    money::{Currency, Spend},
+    points::OutOfRange,
+    program::{self, CapPeriod, LevelSpec, Window},
+    rate::Rate,
+};
+use serde::Serialize;
+
+/// A member's account at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Member {
+    /// The shop's id of the member.
+    #[cfg_attr(feature = "openapi", schema(example = "17850"))]
+    pub member_id: String,
+    /// The instant that all of this is about. What fell due up to it has happened.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub as_of: Timestamp,
+    /// The balance.
+    pub points: Points,
+    /// Points on their way, in the order in which they become available.
+    pub pending: Vec<PendingPoints>,
+    /// Available points, in the order in which they are used: those that end first.
+    pub lots: Vec<Lot>,
+    /// The level.
+    pub tier: Tier,
+    /// What the level is measured by, and the way to the next one.
+    pub progress: Progress,
+}
+
+/// A balance, in points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Points {
+    /// What can be used: the sum of all lots.
+    pub available: u64,
+    /// What is on its way and cannot be used yet.
+    pub pending: u64,
+    /// What is held for checkouts that are not finished.
+    pub held: u64,
+    /// What the member owes, because it was used before a refund took it back. Points that become
+    /// available pay it first.
+    pub debt: u64,
+}
+
+/// Points on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PendingPoints {
+    /// How many; at least 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub points: u64,
+    /// When they become available.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub available_at: Timestamp,
+    /// Through which day they can then be used.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub usable_through: Date,
+}
+
+/// Available points that end on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Lot {
+    /// How many; at least 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub points: u64,
+    /// The last day on which they can be used. They are gone at the next midnight.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub usable_through: Date,
+    /// The lot, by the last day that was given at earning, as entries name it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub lot: Date,
+}
+
+/// A member's level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Tier {
+    /// The level's id, which stays when its name changes.
+    #[cfg_attr(feature = "openapi", schema(example = "base-2"))]
+    pub level: String,
+    /// What members read.
+    #[cfg_attr(feature = "openapi", schema(example = "Bronze"))]
+    pub name: String,
+    /// The stage it belongs to, if the program has stages.
+    pub stage: Option<String>,
+    /// Its place: 0 is the lowest.
+    pub rank: usize,
+    /// What it gives besides points.
+    pub benefits: Benefits,
+    /// Its last day, before it is measured again. `null`: the lowest level has no end.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    pub valid_through: Option<Date>,
+}
+
+/// What a level gives besides points, for members to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Benefits {
+    /// Money's worth.
+    pub economic: Vec<String>,
+    /// Better service.
+    pub service: Vec<String>,
+    /// Company.
+    pub social: Vec<String>,
+    /// Recognition.
+    pub identity: Vec<String>,
+}
+
+/// What a level is measured by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Progress {
+    /// Which months count: `twelve_months` that end with the present one, `calendar_year` or `lifetime`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "twelve_months"))]
+    pub window: &'static str,
+    /// The first month that counts, as `2026-01`; `null`: all of them.
+    #[cfg_attr(feature = "openapi", schema(example = "2025-02"))]
+    pub from: Option<String>,
+    /// The last month that counts; `null`: all of them.
+    #[cfg_attr(feature = "openapi", schema(example = "2026-01"))]
+    pub to: Option<String>,
+    /// The currency of all amounts here.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "GBP"))]
+    pub currency: &'static str,
+    /// What was spent and counts, refunds taken out, in minor units, rounded down.
+    pub spend_minor: u64,
+    /// How many orders count.
+    pub orders: u32,
+    /// The level above the present one; `null`: there is none.
+    pub next: Option<NextLevel>,
+}
+
+/// The level above the present one. It is reached by an order with which any one condition is met; an
+/// order that goes further may reach a higher one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NextLevel {
+    /// Its id.
+    pub level: String,
+    /// What members read.
+    pub name: String,
+    /// By spend, in minor units; `null`: it cannot be reached by spend.
+    pub spend_minor: Option<Threshold>,
+    /// By the number of orders; `null`: it cannot be reached by orders.
+    pub orders: Option<Threshold>,
+}
+
+/// What is needed, and how much of it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Threshold {
+    /// What is needed.
+    pub needed: u64,
+    /// What is missing of it, rounded up; 0: the next order that counts is enough.
+    pub missing: u64,
+}
+
+/// A page of a member's entries, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Entries {
+    /// Entries, newest first.
+    pub entries: Vec<Entry>,
+    /// The `cursor` of the next page; `null`: this was the last one. New entries move no page.
+    pub next: Option<String>,
+}
+
+/// All that one fact did to an account. Entries never change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Entry {
+    /// Its id, made from the fact.
+    #[cfg_attr(feature = "openapi", schema(example = "O#536365"))]
+    pub id: String,
+    /// Its number in the account: 1 is the first one, and none is missing.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub sequence: u64,
+    /// When it took effect: when it happened, or later, if the account had gone on by then.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// When it happened, as the sender says.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub sent_at: Timestamp,
+    /// What it was.
+    pub source: Source,
+    /// The version of the program by which it was decided.
+    pub program_version: u32,
+    /// What it did, in order, with what fell due before it.
+    pub changes: Vec<Change>,
+    /// The balance after it.
+    pub balance: Points,
+}
+
+/// A fact that made an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Source {
+    /// An order was paid.
+    Order {
+        /// Which.
+        order_id: String,
+    },
+    /// A part of an order was refunded.
+    Refund {
+        /// Of which order.
+        order_id: String,
+        /// Which refund.
+        refund_id: String,
+    },
+    /// An order was edited.
+    Change {
+        /// Which.
+        order_id: String,
+        /// Which edit.
+        change_id: String,
+    },
+    /// What was left of an order was cancelled.
+    Cancellation {
+        /// Which.
+        order_id: String,
+    },
+    /// Points were used.
+    Spend {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Used points came back.
+    GiveBack {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// What fell due by itself was recorded.
+    Due {
+        /// Up to the first instant of which day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        day: Date,
+    },
+}
+
+/// One thing that happened to an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Change {
+    /// Pending points became available.
+    Matured {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// Into which lot.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// How many.
+        points: u64,
+        /// How many of them paid a debt instead.
+        debt_paid: u64,
+    },
+    /// Pending points matured after their last day, and were gone at once.
+    Lapsed {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The lot that they would have lain in.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// How many.
+        points: u64,
+        /// How many of them paid a debt before the rest was gone.
+        debt_paid: u64,
+    },
+    /// What was left in a lot is gone.
+    Expired {
+        /// The first instant after the lot's last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// Which lot.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// How many.
+        points: u64,
+    },
+    /// A level's validity ended and the member was measured again.
+    LevelReviewed {
+        /// The first instant after the validity.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The level's id from then on.
+        level: String,
+        /// Its last day; `null`: the lowest level has no end.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        valid_through: Option<Date>,
+    },
+    /// An order earned.
+    Earned {
+        /// The business day of payment.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        paid_on: Date,
+        /// The currency of the order.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "GBP"))]
+        currency: &'static str,
+        /// What counts of the order, in minor units of its currency.
+        eligible_minor: u64,
+        /// The points: the sum of the components.
+        points: u64,
+        /// How they came about, each rounded down once.
+        components: Vec<Component>,
+        /// What caps had left for the order, in points; `null`: no cap counts it.
+        headroom: Option<u64>,
+        /// The lot that the points lie in, or will.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// When they become, or became, available.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        available_at: Timestamp,
+        /// What became of them at first.
+        becomes: Becomes,
+    },
+    /// An order raised the level or renewed it.
+    LevelReached {
+        /// The level's id from then on.
+        level: String,
+        /// Its last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        valid_through: Date,
+    },
+    /// A refund lowered the level before its review, as the program wants it.
+    LevelLowered {
+        /// The level's id from then on.
+        level: String,
+        /// Its last day; `null`: the lowest level has no end.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        valid_through: Option<Date>,
+    },
+    /// A refund, cancellation or edit took effect on an order.
+    Corrected {
+        /// Which. It stands in the order's own entry if it came before the order.
+        by: Source,
+        /// What counted of the order before, in minor units of its currency.
+        eligible_before_minor: u64,
+        /// What counts of it afterwards.
+        eligible_after_minor: u64,
+        /// How much was asked for beyond what was left, and cut, in minor units.
+        cut_minor: u64,
+        /// The order's points before.
+        points_before: u64,
+        /// The order's points afterwards.
+        points_after: u64,
+        /// Where the difference went.
+        settled: Settlement,
+    },
+    /// A refund or edit that had waited for its order does not fit it.
+    CorrectionRefused {
+        /// Which.
+        by: Source,
+        /// Why, for programs.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "line_not_in_order"))]
+        reason: &'static str,
+    },
+    /// Points were used.
+    Spent {
+        /// Which lots gave how many.
+        lots: Vec<LotUse>,
+    },
+    /// Used points came back.
+    GivenBack {
+        /// How many paid a debt.
+        debt_paid: u64,
+        /// Which lots got how many back.
+        lots: Vec<LotUse>,
+        /// How many stay lost, because their lots expired meanwhile.
+        lost: u64,
+    },
+}
+
+/// One part of an order's points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Component {
+    /// `base`, `tier:<level>` or `campaign:<name>`.
+    #[cfg_attr(feature = "openapi", schema(example = "tier:base-2"))]
+    pub name: String,
+    /// Points for a major unit of the program's currency, as an exact decimal; `null`: a fixed number.
+    #[cfg_attr(feature = "openapi", schema(example = "1"))]
+    pub points_per_unit: Option<String>,
+    /// The share of them that this part is: 1 for base points, the bonus otherwise; `null`: a fixed number.
+    #[cfg_attr(feature = "openapi", schema(example = "0.05"))]
+    pub share: Option<String>,
+    /// The fixed number of points; `null`: it goes by amount.
+    pub fixed: Option<u64>,
+    /// The points it came to, after caps.
+    pub points: u64,
+}
+
+/// What became of points when they were earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Becomes {
+    /// They wait until they are available.
+    Pending,
+    /// They can be used at once.
+    Available {
+        /// How many of them paid a debt instead.
+        debt_paid: u64,
+    },
+    /// Their last day had passed.
+    Expired,
+    /// They are nobody's: a guest's order.
+    Unclaimed,
+}
+
+/// Where the difference that a correction made went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Settlement {
+    /// Points were taken back.
+    TakenBack {
+        /// From the order's own pending points.
+        pending: u64,
+        /// From lots, in this order.
+        lots: Vec<LotUse>,
+        /// What was missing and is owed.
+        debt: u64,
+        /// What was missing and is let go.
+        waived: u64,
+    },
+    /// The order's points had expired before, so nothing was taken back.
+    GoneAlready,
+    /// Points were added, because an edit raised the order.
+    Added {
+        /// What became of them at first.
+        becomes: Becomes,
+    },
+    /// The order is a guest's: there is no account.
+    NoAccount,
+}
+
+/// Points of a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LotUse {
+    /// Which lot.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub lot: Date,
+    /// How many.
+    pub points: u64,
+}
+
+/// What members may read of the program in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Program {
+    /// What the shop calls it.
+    #[cfg_attr(feature = "openapi", schema(example = "Standard"))]
+    pub name: String,
+    /// Rises with every change; every entry names the version it was decided by.
+    pub version: u32,
+    /// The business day from which this version is in force.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub effective: Date,
+    /// The currency in which spend is measured, and of all amounts here.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "GBP"))]
+    pub currency: &'static str,
+    /// The IANA time zone of its business days.
+    #[cfg_attr(feature = "openapi", schema(example = "Europe/London"))]
+    pub time_zone: String,
+    /// How orders become points.
+    pub earning: Earning,
+    /// The levels, from the lowest to the highest.
+    pub levels: Vec<Level>,
+}
+
+/// How orders become points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Earning {
+    /// Points for a major unit of the program's currency, as an exact decimal. An order is rounded down
+    /// once, and so is each bonus.
+    #[cfg_attr(feature = "openapi", schema(example = "1"))]
+    pub points_per_unit: String,
+    /// Other currencies in which orders count.
+    pub currencies: Vec<CurrencyRate>,
+    /// How many times 24 hours points wait before they can be used.
+    pub pending_days: u32,
+    /// Months of life from the day of payment.
+    pub expiry_months: u32,
+    /// To which day the last day is then moved: `none`, `month_end`, `quarter_end` or `year_end`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "month_end"))]
+    pub expiry_rounding: &'static str,
+    /// Whether tax counts.
+    pub counts_tax: bool,
+    /// Whether shipping counts.
+    pub counts_shipping: bool,
+    /// Whether gift cards count; if not, they earn when they are spent.
+    pub counts_gift_cards: bool,
+    /// What one order earns at most, in points; `null`: there is no cap.
+    pub cap_per_order: Option<u64>,
+    /// What one member earns at most.
+    pub caps_per_member: Vec<MemberCap>,
+}
+
+/// A currency in which orders count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CurrencyRate {
+    /// The currency.
+    #[cfg_attr(feature = "openapi", schema(example = "EUR"))]
+    pub currency: String,
+    /// Major units of the program's currency for one of its own, as an exact decimal.
+    #[cfg_attr(feature = "openapi", schema(example = "0.86"))]
+    pub rate: String,
+}
+
+/// A cap on what one member earns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemberCap {
+    /// In each `day`, `month` or `year`, by the day of payment, or in a `lifetime`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "month"))]
+    pub period: &'static str,
+    /// How many points.
+    pub points: u64,
+}
+
+/// A level of the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Level {
+    /// Its id, which stays when its name changes.
+    #[cfg_attr(feature = "openapi", schema(example = "base-2"))]
+    pub level: String,
+    /// What members read.
+    #[cfg_attr(feature = "openapi", schema(example = "Bronze"))]
+    pub name: String,
+    /// The stage it belongs to, if the program has stages.
+    pub stage: Option<String>,
+    /// Its place: 0 is the lowest.
+    pub rank: usize,
+    /// Its bonus on base points, as an exact decimal: 0.05 is five percent more; `null`: none.
+    #[cfg_attr(feature = "openapi", schema(example = "0.05"))]
+    pub bonus: Option<String>,
+    /// Met from this spend on, in minor units; `null`: not by spend.
+    pub spend_minor: Option<u64>,
+    /// Met from this number of orders on; `null`: not by orders. Either condition is enough.
+    pub orders: Option<u32>,
+    /// What it gives besides points.
+    pub benefits: Benefits,
+}
+
+/// That the service works: the program was read and the ledger answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Status {
+    /// Always `ok`; otherwise there is a problem document.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "ok"))]
+    pub status: &'static str,
+    /// The instant of the answer.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub as_of: Timestamp,
+    /// The release of the function.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "0.1.0"))]
+    pub release: &'static str,
+    /// The version of the program in force.
+    pub program_version: u32,
+}
+
+impl Member {
+    /// What is shown of `account`, which must have been brought to `as_of` under `program`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if the account is none that was ever decided, or the year is nearly 10000.
+    pub fn of(
+        member_id: &MemberId,
+        account: &Account,
+        program: &program::Program,
+        as_of: Timestamp,
+    ) -> Result<Self, OutOfRange> {
+        let pending = account.pending.iter().map(|it| PendingPoints {
+            points: it.points.get(),
+            available_at: it.matures_at,
+            usable_through: account.last_good_day(it.lot),
+        });
+        // An empty lot keeps its place in line until its day is over, and is nothing to show.
+        let lots = account.lots.iter().filter(|it| !it.points.is_zero()).map(|it| Lot {
+            points: it.points.get(),
+            usable_through: it.last_good_day,
+            lot: it.id.given,
+        });
+        let rank = due::rank(program, account);
+        let level = program.levels().get(rank).ok_or(OutOfRange)?;
+        Ok(Self {
+            member_id: member_id.as_str().to_owned(),
+            as_of,
+            points: account.balance()?.into(),
+            pending: pending.collect(),
+            lots: lots.collect(),
+            tier: Tier {
+                level: level.id.as_str().to_owned(),
+                name: level.name.clone(),
+                stage: level.stage.clone(),
+                rank,
+                benefits: Benefits::of(level),
+                valid_through: account.tier.valid_through,
+            },
+            progress: Progress::of(account, program, rank, as_of)?,
+        })
+    }
+}
+
+impl From<Balance> for Points {
+    fn from(balance: Balance) -> Self {
+        let Balance { available, pending, held, debt } = balance;
+        Self {
+            available: available.get(),
+            pending: pending.get(),
+            held: held.get(),
+            debt: debt.get(),
+        }
+    }
+}
+
+impl Benefits {
+    fn of(level: &LevelSpec) -> Self {
+        let program::Benefits { economic, service, social, identity } = level.benefits.clone();
+        Self { economic, service, social, identity }
+    }
+}
+
+impl Progress {
+    fn of(
+        account: &Account,
+        program: &program::Program,
+        rank: usize,
+        as_of: Timestamp,
+    ) -> Result<Self, OutOfRange> {
+        let month = Month::of(program.calendar().day_of(as_of));
+        let tiers = &program.spec().tiers;
+        let (window, months) = match tiers.window {
+            Window::TwelveMonths => ("twelve_months", Some((month.plus(-11)?, month))),
+            Window::CalendarYear => {
+                ("calendar_year", Some((month.january(), month.january().plus(11)?)))
+            }
+            Window::Lifetime => ("lifetime", None),
+        };
+        let measure = account.progress.measured(tiers.window, month)?;
+        let currency = program.spec().currency;
+        let spend_minor = minor(measure.spend);
+        let threshold =
+            |needed: u64, have: u64| Threshold { needed, missing: needed.saturating_sub(have) };
+        let next = match program.levels().get(rank.saturating_add(1)) {
+            None => None,
+            Some(level) => Some(NextLevel {
+                level: level.id.as_str().to_owned(),
+                name: level.name.clone(),
+                spend_minor: in_minor(level.spend, currency)?.map(|it| threshold(it, spend_minor)),
+                orders: level.orders.map(|it| threshold(it.into(), measure.orders.into())),
+            }),
+        };
+        Ok(Self {
+            window,
+            from: months.map(|(from, _)| from.to_string()),
+            to: months.map(|(_, to)| to.to_string()),
+            currency: currency.code(),
+            spend_minor,
+            orders: measure.orders,
+            next,
+        })
+    }
+}
+
+impl From<&CommandId> for Source {
+    fn from(id: &CommandId) -> Self {
+        match id {
+            CommandId::Order(order) => Self::Order { order_id: order.as_str().to_owned() },
+            CommandId::Refund(order, refund) => Self::Refund {
+                order_id: order.as_str().to_owned(),
+                refund_id: refund.as_str().to_owned(),
+            },
+            CommandId::Change(order, change) => Self::Change {
+                order_id: order.as_str().to_owned(),
+                change_id: change.as_str().to_owned(),
+            },
+            CommandId::Cancel(order) => Self::Cancellation { order_id: order.as_str().to_owned() },
+            CommandId::Request { client, operation, key, .. } => {
+                let (client_id, request_key) =
+                    (client.as_str().to_owned(), key.as_str().to_owned());
+                match operation {
+                    Operation::Spend => Self::Spend { client_id, request_key },
+                    Operation::GiveBack => Self::GiveBack { client_id, request_key },
+                }
+            }
+            CommandId::Due(_, day) => Self::Due { day: *day },
+        }
+    }
+}
+
+impl TryFrom<&Event> for Change {
+    type Error = OutOfRange;
+
+    /// Fails with [`OutOfRange`] only of events that were never decided.
+    fn try_from(event: &Event) -> Result<Self, OutOfRange> {
+        Ok(match event {
+            Event::Matured { at, lot, points, debt_paid } => Self::Matured {
+                at: *at,
+                lot: lot.given,
+                points: points.get(),
+                debt_paid: debt_paid.get(),
+            },
+            Event::Lapsed { at, lot, points, debt_paid } => Self::Lapsed {
+                at: *at,
+                lot: lot.given,
+                points: points.get(),
+                debt_paid: debt_paid.get(),
+            },
+            Event::Expired { at, lot, points } => {
+                Self::Expired { at: *at, lot: lot.given, points: points.get() }
+            }
+            Event::Reviewed { at, level, valid_through } => Self::LevelReviewed {
+                at: *at,
+                level: level.as_str().to_owned(),
+                valid_through: *valid_through,
+            },
+            Event::Earned(earned) => {
+                let order = &earned.order;
+                Self::Earned {
+                    paid_on: order.paid_on,
+                    currency: order.currency.code(),
+                    eligible_minor: order.eligible()?.get(),
+                    points: order.points.get(),
+                    components: order.components.iter().map(Component::of).collect(),
+                    headroom: order.headroom.map(loyalty_domain::points::Points::get),
+                    lot: order.lot.given,
+                    available_at: order.matures_at,
+                    becomes: earned.becomes.into(),
+                }
+            }
+            Event::LevelReached { level, valid_through } => Self::LevelReached {
+                level: level.as_str().to_owned(),
+                valid_through: *valid_through,
+            },
+            Event::LevelLowered { level, valid_through } => Self::LevelLowered {
+                level: level.as_str().to_owned(),
+                valid_through: *valid_through,
+            },
+            Event::Corrected(it) => Self::Corrected {
+                by: Source::from(&it.by),
+                eligible_before_minor: it.eligible_before.get(),
+                eligible_after_minor: it.eligible_after.get(),
+                cut_minor: it.cut.get(),
+                points_before: it.points_before.get(),
+                points_after: it.points_after.get(),
+                settled: Settlement::of(&it.settled),
+            },
+            Event::CorrectionRefused { by, rejection } => {
+                Self::CorrectionRefused { by: Source::from(by), reason: reason(rejection) }
+            }
+            Event::Spent { uses } => Self::Spent { lots: lot_uses(uses) },
+            Event::GivenBack { debt_paid, restored, lost, spend: _ } => Self::GivenBack {
+                debt_paid: debt_paid.get(),
+                lots: lot_uses(restored),
+                lost: lost.get(),
+            },
+        })
+    }
+}
+
+impl Component {
+    fn of(component: &loyalty_domain::earning::Component) -> Self {
+        let (points_per_unit, share, fixed) = match component.gives {
+            Gives::Rate { points_per_unit, share } => {
+                (Some(points_per_unit.to_string()), Some(share.to_string()), None)
+            }
+            Gives::Fixed(points) => (None, None, Some(points.get())),
+        };
+        Self {
+            name: component.name.as_str().to_owned(),
+            points_per_unit,
+            share,
+            fixed,
+            points: component.points.get(),
+        }
+    }
+}
+
+impl From<event::Becomes> for Becomes {
+    fn from(becomes: event::Becomes) -> Self {
+        match becomes {
+            event::Becomes::Pending => Self::Pending,
+            event::Becomes::Available { debt_paid } => {
+                Self::Available { debt_paid: debt_paid.get() }
+            }
+            event::Becomes::Expired => Self::Expired,
+            event::Becomes::Unclaimed => Self::Unclaimed,
+        }
+    }
+}
+
+impl Settlement {
+    fn of(settled: &Settled) -> Self {
+        match settled {
+            Settled::TakenBack { pending, lots, debt, waived } => Self::TakenBack {
+                pending: pending.get(),
+                lots: lot_uses(lots),
+                debt: debt.get(),
+                waived: waived.get(),
+            },
+            Settled::GoneAlready => Self::GoneAlready,
+            Settled::Added(becomes) => Self::Added { becomes: (*becomes).into() },
+            Settled::NoAccount => Self::NoAccount,
+        }
+    }
+}
+
+impl Program {
+    /// What members may read of `program`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] never happens to a checked program: its amounts are whole minor units.
+    pub fn of(program: &program::Program) -> Result<Self, OutOfRange> {
+        let spec = program.spec();
+        let currency = spec.currency;
+        let levels = program.levels().iter().enumerate().map(|(rank, level)| {
+            Ok(Level {
+                level: level.id.as_str().to_owned(),
+                name: level.name.clone(),
+                stage: level.stage.clone(),
+                rank,
+                bonus: level.bonus.map(|it| it.to_string()),
+                spend_minor: in_minor(level.spend, currency)?,
+                orders: level.orders,
+                benefits: Benefits::of(level),
+            })
+        });
+        let caps = spec.caps.per_member.iter().map(|it| MemberCap {
+            period: match it.period {
+                CapPeriod::Day => "day",
+                CapPeriod::Month => "month",
+                CapPeriod::Year => "year",
+                CapPeriod::Lifetime => "lifetime",
+            },
+            points: it.points.get(),
+        });
+        let currencies = spec.rates.iter().map(|(currency, rate)| CurrencyRate {
+            currency: currency.clone(),
+            rate: rate.to_string(),
+        });
+        let earning = &spec.earning;
+        Ok(Self {
+            name: spec.name.clone(),
+            version: spec.version,
+            effective: spec.effective,
+            currency: currency.code(),
+            time_zone: spec.time_zone.clone(),
+            earning: Earning {
+                points_per_unit: earning.points_per_unit.to_string(),
+                currencies: currencies.collect(),
+                pending_days: earning.pending_days,
+                expiry_months: earning.expiry_months,
+                expiry_rounding: match earning.expiry_rounding {
+                    ExpiryRounding::None => "none",
+                    ExpiryRounding::MonthEnd => "month_end",
+                    ExpiryRounding::QuarterEnd => "quarter_end",
+                    ExpiryRounding::YearEnd => "year_end",
+                },
+                counts_tax: earning.counts_tax,
+                counts_shipping: earning.counts_shipping,
+                counts_gift_cards: !earning.exclude.gift_cards,
+                cap_per_order: spec.caps.per_order.map(loyalty_domain::points::Points::get),
+                caps_per_member: caps.collect(),
+            },
+            levels: levels.collect::<Result<_, OutOfRange>>()?,
+        })
+    }
+}
+
+/// An amount in major units as minor ones.
+fn in_minor(amount: Option<Rate>, currency: Currency) -> Result<Option<u64>, OutOfRange> {
+    amount.map(|it| it.in_units_of(currency.exponent())).transpose()
+}
+
+/// Whole minor units, rounded down.
+fn minor(spend: Spend) -> u64 {
+    // A sum beyond 64 bits is more money than there is; a level's threshold is far below it.
+    u64::try_from(spend.minor()).unwrap_or(u64::MAX)
+}
+
+fn lot_uses(uses: &[event::LotUse]) -> Vec<LotUse> {
+    uses.iter().map(|it| LotUse { lot: it.lot.given, points: it.points.get() }).collect()
+}
+
+/// The name of a refusal, for programs.
+const fn reason(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::OrderRefused => "order_refused",
+        Rejection::CurrencyNotInProgram { .. } => "currency_not_in_program",
+        Rejection::EditOvertaken => "edit_overtaken",
+        Rejection::LineRepeated { .. } => "line_repeated",
+        Rejection::LineNotInOrder { .. } => "line_not_in_order",
+        Rejection::AmountIsZero => "amount_is_zero",
+        Rejection::NothingSpent => "nothing_spent",
+        Rejection::MoreThanSpent { .. } => "more_than_spent",
+        Rejection::InsufficientPoints { .. } => "insufficient_points",
+        Rejection::OutOfRange => "out_of_range",
+    }
+}
