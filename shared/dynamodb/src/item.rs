@@ -23,7 +23,7 @@ const PART_BYTES_MAX: usize = 380_000;
 
 /// The attribute with the shape's version.
 const VERSION: &str = "v";
-/// The attribute with the body, as `MessagePack`.
+/// The attribute with the body, as `MessagePack`; of a version of the program, as the text of its JSON.
 pub(crate) const BODY: &str = "b";
 /// The attribute of the number of parts, where there is more than one.
 const PARTS: &str = "c";
@@ -151,12 +151,18 @@ pub(crate) fn account(item: Option<&Item>) -> Result<StoredAccount, LedgerError>
 
 /// The body of `item`, if it has one, once its shape is known.
 pub(crate) fn body(item: &Item) -> Result<Option<&[u8]>, LedgerError> {
+    check_shape(item)?;
+    Ok(item.get(BODY).and_then(|it| it.as_b().ok()).map(AsRef::as_ref))
+}
+
+/// Refuses an item of a shape that this code does not know.
+pub(crate) fn check_shape(item: &Item) -> Result<(), LedgerError> {
     let found = item.get(VERSION).and_then(read_number).ok_or(Unreadable::Missing(VERSION));
     let found: u32 = found.map_err(corrupt)?;
     if found > SHAPE {
         return Err(corrupt(Unreadable::NewerShape { found }));
     }
-    Ok(item.get(BODY).and_then(|it| it.as_b().ok()).map(AsRef::as_ref))
+    Ok(())
 }
 
 /// How many parts the entry has that begins in `item`.

@@ -55,6 +55,11 @@ impl Key {
         Self::new(format!("M#{}", Escaped(member_id.as_str())), "A")
     }
 
+    /// Where a version of the program is. Digits are padded, so that versions sort as numbers do.
+    pub(crate) fn of_program(version: u32) -> Self {
+        Self::new(PROGRAMS, format!("{version:010}"))
+    }
+
     /// Where what is claimed is counted.
     pub(crate) fn of_claim(claim: &ClaimKey) -> Self {
         Self::new(format!("S#{}#{}", Escaped(claim.kind), Escaped(&claim.name)), "0")
@@ -77,6 +82,8 @@ impl Key {
     }
 }
 
+/// The partition of the versions of the program.
+pub(crate) const PROGRAMS: &str = "P";
 /// The sort key of an order's entry, and of the entries that are alone in their partition.
 pub(crate) const ORDER: &str = "E";
 /// The sort key of what counts the others.

@@ -5,7 +5,8 @@
 //! 1. `key`: where everything is, as `docs/decisions/0004-keys.md` has it;
 //! 2. `item`: what items look like, and how much of one fits;
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
-//! 4. `append`: one transaction, and every way in which it can end.
+//! 4. `append`: one transaction, and every way in which it can end;
+//! 5. `program`: the versions of the program.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
@@ -13,8 +14,11 @@ mod append;
 mod item;
 mod key;
 mod load;
+mod program;
 
 use std::sync::Arc;
+
+pub use program::Published;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -34,7 +38,7 @@ use loyalty_ledger::{
 pub struct Tables {
     /// Accounts and entries.
     pub ledger: String,
-    /// What claims are made on: stock, budgets, codes.
+    /// Versions of the program, and what claims are made on: stock, budgets, codes.
     pub program: String,
 }
 

@@ -4,6 +4,7 @@
 //! [`statement`], for whoever only looks; [`memory`], the store that `simulate` and tests use.
 
 pub mod memory;
+pub mod program;
 pub mod statement;
 
 use std::{error::Error, future::Future, sync::Arc};

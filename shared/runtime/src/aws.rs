@@ -1,0 +1,118 @@
+//! Clients of AWS, made by hand from what Lambda puts into the environment.
+//!
+//! `aws-config` would look for credentials in ten places; a function has them in one, for as long as it
+//! lives, and is a third smaller without it (docs/decisions/0006-runtime.md).
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+use crate::settings::{SettingError, text};
+
+/// How often one call is sent at most. Every write of ours may be sent again.
+const ATTEMPTS_MAX: u32 = 3;
+/// The first pause between them; the SDK's own is a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// How long a connection may take: within a region it takes a few milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Who we are to AWS, and where it is.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    region: Region,
+    credentials: Credentials,
+    endpoint_url: Option<String>,
+    http_client: SharedHttpClient,
+}
+
+impl Aws {
+    /// Reads what Lambda sets through `lookup`. `AWS_ENDPOINT_URL` is set by a local AWS alone.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::Missing`]: this is no Lambda function.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let credentials = Credentials::new(
+            text(&lookup, "AWS_ACCESS_KEY_ID")?,
+            text(&lookup, "AWS_SECRET_ACCESS_KEY")?,
+            lookup("AWS_SESSION_TOKEN").filter(|it| !it.is_empty()),
+            None,
+            "environment",
+        );
+        Ok(Self {
+            region: Region::new(text(&lookup, "AWS_REGION")?),
+            credentials,
+            endpoint_url: lookup("AWS_ENDPOINT_URL").filter(|it| !it.is_empty()),
+            http_client: Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+        })
+    }
+
+    /// A client of DynamoDB, of which one call takes at most `timeout`, retries included.
+    pub fn dynamodb(&self, timeout: Duration) -> aws_sdk_dynamodb::Client {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            // Pinned, so that an upgrade alone never changes how we retry.
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(self.region.clone())
+            .credentials_provider(self.credentials.clone())
+            .timeout_config(timeouts(timeout))
+            .retry_config(retries())
+            .http_client(self.http_client.clone());
+        config.set_endpoint_url(self.endpoint_url.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// A client of SQS, of which one call takes at most `timeout`, retries included.
+    #[cfg(feature = "sqs")]
+    pub fn sqs(&self, timeout: Duration) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(self.region.clone())
+            .credentials_provider(self.credentials.clone())
+            .timeout_config(timeouts(timeout))
+            .retry_config(retries())
+            .http_client(self.http_client.clone());
+        config.set_endpoint_url(self.endpoint_url.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+}
+
+fn timeouts(timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        // A pooled connection that died while the environment was frozen leaves time for another.
+        .operation_attempt_timeout(timeout / 2)
+        .operation_timeout(timeout)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX).with_initial_backoff(FIRST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_what_lambda_sets_there_is_no_client_and_secrets_are_never_shown() {
+        let lookup = |left_out: &'static str| {
+            move |name: &str| (name != left_out).then(|| format!("the {name}"))
+        };
+
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+            let error = Aws::from_lookup(lookup(name)).unwrap_err();
+            assert_eq!(error, SettingError::Missing { name });
+        }
+        let shown = format!("{:?}", Aws::from_lookup(lookup("AWS_ENDPOINT_URL")).unwrap());
+        assert!(!shown.contains("the AWS_SECRET_ACCESS_KEY"), "{shown}");
+    }
+}

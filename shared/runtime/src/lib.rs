@@ -1,0 +1,23 @@
+//! What every function starts with, and the only crate that reads the clock and the environment.
+//!
+//! Read in this order:
+//!
+//! 1. [`settings`]: what a function is told, all of it before the first message;
+//! 2. [`clock`] and [`patience`]: what time it is, and how long to try again;
+//! 3. [`log`] and [`metric`]: what people and alarms see;
+//! 4. `aws`: the clients, with their timeouts and retries;
+//! 5. [`program`]: the versions of the program, read once in a while;
+//! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "batch")]
+pub mod batch;
+pub mod clock;
+#[cfg(feature = "batch")]
+pub mod dead_letter;
+pub mod log;
+pub mod metric;
+pub mod patience;
+pub mod program;
+pub mod settings;

@@ -1,0 +1,1 @@
+//! The real handlers over the embedded DynamoDB engine; all of it is in `tests`.
