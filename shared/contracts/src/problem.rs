@@ -35,6 +35,8 @@ pub struct Problem {
 /// Variants are in order of precedence: when several apply, the first one listed is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
+    /// A member's id that no path can hold.
+    InvalidMemberId,
     /// There is nothing at this path.
     NotFound,
     /// The path is read, not written.
@@ -49,8 +51,6 @@ pub enum ProblemKind {
     CallerIsNoMember,
     /// A member asked for what is not for members.
     NotForMembers,
-    /// A member's id that no path can hold.
-    InvalidMemberId,
     /// A member asked for another one.
     OtherMember,
     /// A parameter that is not known, or there twice.
@@ -84,6 +84,7 @@ macro_rules! problem {
 impl ProblemKind {
     /// Every kind, in order of precedence.
     pub const ALL: [Self; 15] = [
+        Self::InvalidMemberId,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Unauthenticated,
@@ -91,7 +92,6 @@ impl ProblemKind {
         Self::NoMemberInToken,
         Self::CallerIsNoMember,
         Self::NotForMembers,
-        Self::InvalidMemberId,
         Self::OtherMember,
         Self::InvalidQuery,
         Self::InvalidLimit,

@@ -206,6 +206,7 @@ fn the_top_level_holds_what_the_plan_says_and_nothing_beside_it() {
         "clippy.toml",
         "deny.toml",
         "docs",
+        "functions",
         "infra",
         "rust-toolchain.toml",
         "rustfmt.toml",

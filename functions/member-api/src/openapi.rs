@@ -1,0 +1,371 @@
+//! The API as an `OpenAPI` 3.1 document, made from the route table and from the shapes of its answers.
+
+use std::collections::BTreeMap;
+
+use loyalty_contracts::{
+    api,
+    problem::{Problem, ProblemKind},
+};
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Components, ComponentsBuilder, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder,
+        LicenseBuilder, ObjectBuilder, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr,
+        Required, ResponseBuilder, Schema, Type,
+        example::{Example, ExampleBuilder},
+        path::{
+            Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+        },
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::{
+    caller::{READ_SCOPE, STAFF_SCOPE},
+    query::{LIMIT_DEFAULT, LIMIT_MAX},
+    route::{Operation, ROUTES, Route, Who},
+};
+
+/// What the document says of all paths.
+const ABOUT: &str = "What members, services and staff may read of accounts.\n\n\
+    **Numbers.** Points are whole. Amounts are whole minor units of the currency beside them (pence, \
+    cents, yen). Both fit 64 bits with a sign, which is more than JavaScript's numbers hold exactly. Rates \
+    are exact decimals, as text. An order's points are rounded down once for each component, and nothing \
+    before it; spend is shown rounded down, and what is missing of a threshold rounded up.\n\n\
+    **Time.** Instants are UTC, as RFC 3339 has them. Days and months are those of the program's time zone. \
+    What fell due up to `as_of` has happened, whether or not any job has run.\n\n\
+    **Fields** may be added to any answer, and values to any `kind` or `reason`.\n\n\
+    **Errors** are problem documents (RFC 9457). `code` never changes; `retry` says whether the same \
+    request, unchanged, may succeed later. A 503 says in `retry-after` when. Requests that API Gateway turns \
+    away by itself (no token, an expired one, of another issuer or audience: 401; too many: 429) and paths \
+    that are not here have its own short body.\n\n\
+    **Reading what was just written.** An answer may be some moments older than the newest order.";
+
+/// The document's text, as it is checked in.
+///
+/// # Errors
+///
+/// Never, short of a shape that is no JSON. Retrying cannot help.
+pub fn text() -> Result<String, serde_json::Error> {
+    let mut paths = PathsBuilder::new();
+    for route in &ROUTES {
+        paths = paths.path(route.path, PathItem::new(HttpMethod::Get, operation(route)));
+    }
+    let info = InfoBuilder::new()
+        .title("Loyalty: what may be read")
+        .version("1")
+        .description(Some(ABOUT))
+        .license(Some(
+            LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+        ))
+        .build();
+    let document = OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components()))
+        .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
+        .build();
+    document.to_pretty_json().map(|it| it + "\n")
+}
+
+fn components() -> Components {
+    let mut schemas = Vec::new();
+    collect::<api::Member>(&mut schemas);
+    collect::<api::Entries>(&mut schemas);
+    collect::<api::Program>(&mut schemas);
+    collect::<api::Status>(&mut schemas);
+    collect::<Problem>(&mut schemas);
+    let schemas: BTreeMap<String, RefOr<Schema>> = schemas.into_iter().collect();
+    let about = format!(
+        "A token of the configured issuer and audience. With the scope `{READ_SCOPE}` it is a service's, \
+         with `{STAFF_SCOPE}` staff's; with other scopes that begin with `loyalty/` it opens nothing here. \
+         With none of them it is a member's: the one named by the configured claim, which is `sub` unless \
+         the deployment says otherwise."
+    );
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(about))
+        .build();
+    ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("token", SecurityScheme::Http(token))
+        .build()
+}
+
+fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), <T as PartialSchema>::schema()));
+    T::schemas(schemas);
+}
+
+fn operation(route: &Route) -> Described {
+    let (id, summary, about, answer) = words(route.operation);
+    let callers: Vec<&str> = route
+        .callers
+        .iter()
+        .map(|it| match it {
+            Who::Member if route.names_member() => "the member itself",
+            Who::Member => "members",
+            Who::Service => "services",
+            Who::Staff => "staff",
+        })
+        .collect();
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(id))
+        .summary(Some(summary))
+        .description(Some(format!("{about}\n\nFor {}.", callers.join(", "))));
+    if route.names_member() {
+        operation = operation.parameter(member_id());
+    }
+    if route.has_pages() {
+        operation = operation.parameter(limit()).parameter(cursor());
+    }
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(answer)))
+        .example(Some(example(route.operation)))
+        .build();
+    let answered =
+        ResponseBuilder::new().description(summary).content("application/json", content).build();
+    operation = operation.response("200", answered);
+    let mut problems: BTreeMap<u16, Vec<Problem>> = BTreeMap::new();
+    for kind in problems_of(route) {
+        let document = kind.document();
+        problems.entry(document.status).or_default().push(document);
+    }
+    for (status, documents) in problems {
+        operation = operation.response(status.to_string(), problem_response(status, &documents));
+    }
+    operation.build()
+}
+
+/// The operation's id, what it is, what there is to know of it, and the shape of its answer.
+const fn words(operation: Operation) -> (&'static str, &'static str, &'static str, &'static str) {
+    match operation {
+        Operation::OwnMember => (
+            "getOwnMember",
+            "The caller's own account",
+            "A member who has bought nothing yet has an account with nothing in it, at the lowest level.",
+            "Member",
+        ),
+        Operation::OwnEntries => (
+            "listOwnEntries",
+            "The caller's own entries, newest first",
+            "What happened to the account, entry by entry. Entries never change, and new ones move no page.",
+            "Entries",
+        ),
+        Operation::Member => (
+            "getMember",
+            "A member's account",
+            "As `/v1/members/me`, by id. A service or staff get 404 for a member who has bought nothing yet.",
+            "Member",
+        ),
+        Operation::Entries => (
+            "listEntries",
+            "A member's entries, newest first",
+            "As `/v1/members/me/entries`, by id.",
+            "Entries",
+        ),
+        Operation::Program => (
+            "getProgram",
+            "The program in force",
+            "How orders become points, and the levels with their thresholds and benefits. It may be kept for \
+             a minute, and is that old at most once a new version is in force.",
+            "Program",
+        ),
+        Operation::Status => {
+            ("getStatus", "Whether all works", "Reads the program and the ledger.", "Status")
+        }
+    }
+}
+
+/// What can be wrong with a request of `route`.
+fn problems_of(route: &Route) -> Vec<ProblemKind> {
+    let is_for = |who| route.callers.contains(&who);
+    let mut kinds = ProblemKind::ALL.to_vec();
+    kinds.retain(|kind| match kind {
+        // No request of a path that is here.
+        ProblemKind::NotFound | ProblemKind::MethodNotAllowed => false,
+        ProblemKind::Unauthenticated
+        | ProblemKind::ScopeNotSufficient
+        | ProblemKind::NoMemberInToken
+        | ProblemKind::InvalidQuery
+        | ProblemKind::Internal
+        | ProblemKind::Unavailable => true,
+        ProblemKind::CallerIsNoMember => !is_for(Who::Service),
+        ProblemKind::NotForMembers => !is_for(Who::Member),
+        ProblemKind::InvalidMemberId | ProblemKind::OtherMember | ProblemKind::MemberNotFound => {
+            route.names_member()
+        }
+        ProblemKind::InvalidLimit | ProblemKind::InvalidCursor => route.has_pages(),
+    });
+    kinds
+}
+
+fn problem_response(status: u16, documents: &[Problem]) -> utoipa::openapi::Response {
+    let examples = documents.iter().map(|document| {
+        let value = serde_json::to_value(document).unwrap_or_default();
+        let example = ExampleBuilder::new().summary(document.title).value(Some(value)).build();
+        (document.code, RefOr::T(example))
+    });
+    let examples: Vec<(&str, RefOr<Example>)> = examples.collect();
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(examples)
+        .build();
+    let titles: Vec<&str> = documents.iter().map(|it| it.title).collect();
+    let retry = if documents.iter().all(|it| it.retry) {
+        "The same request may succeed later."
+    } else {
+        "The same request fails again."
+    };
+    let mut response = ResponseBuilder::new()
+        .description(format!("{}. {retry}", titles.join(" · ")))
+        .content("application/problem+json", content);
+    if status == 503 {
+        let header = HeaderBuilder::new()
+            .description(Some("After how many seconds to ask again."))
+            .schema(ObjectBuilder::new().schema_type(Type::Integer))
+            .build();
+        response = response.header("retry-after", header);
+    }
+    response.build()
+}
+
+fn member_id() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(loyalty_domain::id::ID_BYTES_MAX))
+        .pattern(Some("^(?!\\.{1,2}$)[A-Za-z0-9\\-._~:|=]+$"))
+        .build();
+    ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The shop's id of the member; `me` is always the caller's own account."))
+        .schema(Some(schema))
+        .example(Some(json!("17850")))
+        .build()
+}
+
+fn limit() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(LIMIT_MAX))
+        .default(Some(json!(LIMIT_DEFAULT)))
+        .build();
+    ParameterBuilder::new()
+        .name("limit")
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some("How many entries the page has; the last one may have fewer."))
+        .schema(Some(schema))
+        .build()
+}
+
+fn cursor() -> Parameter {
+    ParameterBuilder::new()
+        .name("cursor")
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(
+            "`next` of the page before, unchanged; without it the page is the newest one. A cursor does not \
+             grow old while fewer than 300 new entries come; entries further down never lose theirs.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+/// An answer, about a member that is made up.
+fn example(operation: Operation) -> Value {
+    let points = json!({"available": 120, "pending": 52, "held": 0, "debt": 0});
+    match operation {
+        Operation::OwnMember | Operation::Member => json!({
+            "member_id": "17850",
+            "as_of": "2026-02-10T09:30:00Z",
+            "points": points,
+            "pending": [
+                {"points": 52, "available_at": "2026-02-20T18:01:00Z", "usable_through": "2027-02-28"}
+            ],
+            "lots": [{"points": 120, "usable_through": "2027-01-31", "lot": "2027-01-31"}],
+            "tier": {
+                "level": "base-1", "name": "Member", "stage": "base", "rank": 0,
+                "benefits": {
+                    "economic": ["birthday voucher of 5.00"],
+                    "service": [], "social": [], "identity": []
+                },
+                "valid_through": null
+            },
+            "progress": {
+                "window": "twelve_months", "from": "2025-03", "to": "2026-02", "currency": "GBP",
+                "spend_minor": 17_212, "orders": 2,
+                "next": {
+                    "level": "base-2", "name": "Bronze",
+                    "spend_minor": {"needed": 20_000, "missing": 2_788},
+                    "orders": {"needed": 3, "missing": 1}
+                }
+            }
+        }),
+        Operation::OwnEntries | Operation::Entries => json!({
+            "entries": [{
+                "id": "O#536365",
+                "sequence": 2,
+                "at": "2026-02-06T18:01:00Z",
+                "sent_at": "2026-02-06T18:01:00Z",
+                "source": {"kind": "order", "order_id": "536365"},
+                "program_version": 1,
+                "changes": [
+                    {
+                        "kind": "matured", "at": "2026-01-24T12:00:00Z", "lot": "2027-01-31",
+                        "points": 120, "debt_paid": 0
+                    },
+                    {
+                        "kind": "earned", "paid_on": "2026-02-06", "currency": "GBP",
+                        "eligible_minor": 5_212, "points": 52,
+                        "components": [{
+                            "name": "base", "points_per_unit": "1", "share": "1", "fixed": null,
+                            "points": 52
+                        }],
+                        "headroom": null, "lot": "2027-02-28",
+                        "available_at": "2026-02-20T18:01:00Z", "becomes": {"state": "pending"}
+                    }
+                ],
+                "balance": points
+            }],
+            "next": "eyJiZWZvcmUiOjIsInZpYSI6bnVsbH0"
+        }),
+        Operation::Program => json!({
+            "name": "Standard", "version": 1, "effective": "2026-01-01", "currency": "GBP",
+            "time_zone": "Europe/London",
+            "earning": {
+                "points_per_unit": "1", "currencies": [{"currency": "EUR", "rate": "0.86"}],
+                "pending_days": 14, "expiry_months": 12, "expiry_rounding": "month_end",
+                "counts_tax": false, "counts_shipping": false, "counts_gift_cards": false,
+                "cap_per_order": null, "caps_per_member": []
+            },
+            "levels": [
+                {
+                    "level": "base-1", "name": "Member", "stage": "base", "rank": 0, "bonus": null,
+                    "spend_minor": null, "orders": null,
+                    "benefits": {
+                        "economic": ["birthday voucher of 5.00"],
+                        "service": [], "social": [], "identity": []
+                    }
+                },
+                {
+                    "level": "base-2", "name": "Bronze", "stage": "base", "rank": 1, "bonus": "0.05",
+                    "spend_minor": 20_000, "orders": 3,
+                    "benefits": {
+                        "economic": ["birthday voucher of 5.00", "free shipping over 50.00"],
+                        "service": [], "social": [], "identity": ["bronze badge"]
+                    }
+                }
+            ]
+        }),
+        Operation::Status => json!({
+            "status": "ok", "as_of": "2026-02-10T09:30:00Z", "release": "0.1.0", "program_version": 1
+        }),
+    }
+}
