@@ -157,7 +157,32 @@ fn answer(event: &Value) -> (u64, Value) {
     let response = ask(ledger(), NOW, event);
     assert_eq!(response["isBase64Encoded"], false, "{response}");
     let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
-    (response["statusCode"].as_u64().unwrap(), body)
+    let status = response["statusCode"].as_u64().unwrap();
+    #[cfg(feature = "openapi")]
+    if status == 200 {
+        assert_described(event, &body);
+    }
+    (status, body)
+}
+
+/// The document says of the route what was answered: every field of it, and no other.
+#[cfg(feature = "openapi")]
+fn assert_described(event: &Value, body: &Value) {
+    let text = loyalty_member_api::openapi::text().unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    let path = event["routeKey"].as_str().unwrap().trim_start_matches("GET ");
+    let answered = &document["paths"][path]["get"]["responses"]["200"];
+    let mut schema = answered["content"]["application/json"]["schema"].clone();
+    schema["components"] = document["components"].clone();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+
+    let errors: Vec<_> = validator.iter_errors(body).map(|it| it.to_string()).collect();
+    assert!(errors.is_empty(), "{path}: {body}: {errors:?}");
 }
 
 /// The event of a fixture, sent to `path`, of which API Gateway chose `route_key`.
