@@ -1,10 +1,12 @@
 //! `cargo loyalty …`: the command line of shop engineers and of this project.
 //!
-//! Read [`simulate`] first: it is what a shop tries before it deploys anything.
+//! Read [`simulate`] first, which is what a shop tries before it deploys anything; then [`stack`], which
+//! deploys it.
 
 mod import;
 mod program;
 mod simulate;
+mod stack;
 mod test;
 mod toml_reader;
 
@@ -26,6 +28,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Up(stack::Up),
+    Down(stack::Down),
+    Status(stack::Status),
+    Token(stack::Token),
     Simulate(simulate::Simulate),
     /// Checks a program file, or explains it in plain sentences.
     #[command(subcommand)]
@@ -40,6 +46,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout().lock();
     let result: Result<(), Box<dyn Error>> = match cli.command {
+        Command::Up(up) => up.run(&mut out).map_err(Into::into),
+        Command::Down(down) => down.run(&mut out).map_err(Into::into),
+        Command::Status(status) => status.run(&mut out).map_err(Into::into),
+        Command::Token(token) => token.run(&mut out).map_err(Into::into),
         Command::Simulate(simulate) => simulate.run(&mut out).map_err(Into::into),
         Command::Program(program) => program.run(&mut out).map_err(Into::into),
         Command::Test(test) => test.run(&mut out).map_err(Into::into),

@@ -372,13 +372,18 @@ fn watched<T>(
 }
 
 /// A progress bar on a thread of its own, so that the work never waits for the terminal.
-struct Bar {
+pub(crate) struct Bar {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Bar {
-    fn new(what: &'static str, length: u64, is_bytes: bool, done: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        what: &'static str,
+        length: u64,
+        is_bytes: bool,
+        done: Arc<AtomicU64>,
+    ) -> Self {
         let (stop, stopped) = channel::<()>();
         let thread = thread::spawn(move || {
             let bar = ProgressBar::new(length);
