@@ -17,13 +17,16 @@ use loyalty_runtime::{
 };
 use tracing::warn;
 
+/// `UNHANDLED_ORDERS_QUEUE_URL`: where messages go that can never succeed, with their reason.
+const UNHANDLED_ORDERS_QUEUE_URL: &str = "UNHANDLED_ORDERS_QUEUE_URL";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
 
     // Once per cold start. Whatever fails here fails before a message is touched.
     let settings = StoreSettings::from_lookup(environment)?;
-    let unhandled_orders_queue_url = text(environment, "UNHANDLED_ORDERS_QUEUE_URL")?;
+    let unhandled_orders_queue_url = text(environment, UNHANDLED_ORDERS_QUEUE_URL)?;
     let aws = Aws::from_lookup(environment)?;
     let tables =
         Tables { ledger: settings.ledger_table_name, program: settings.program_table_name };

@@ -12,13 +12,16 @@ use loyalty_runtime::{
 };
 use tracing::warn;
 
+/// `MEMBER_CLAIM`: the claim of a token that names the member, `sub` unless the shop's issuer has another.
+const MEMBER_CLAIM: &str = "MEMBER_CLAIM";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
 
     // Once per cold start. Whatever fails here fails before anybody is answered.
     let settings = StoreSettings::from_lookup(environment)?;
-    let member_claim = text(environment, "MEMBER_CLAIM")?;
+    let member_claim = text(environment, MEMBER_CLAIM)?;
     let aws = Aws::from_lookup(environment)?;
     let tables =
         Tables { ledger: settings.ledger_table_name, program: settings.program_table_name };

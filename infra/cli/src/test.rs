@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::stack::{StackError, tools};
+
 /// Runs every check and every test of this repository: format, lints, docs, spelling, licenses, and
 /// the tests, which use the command line as it is released.
 ///
@@ -35,6 +37,9 @@ pub(crate) enum TestError {
         #[source]
         source: io::Error,
     },
+    /// A tool could not be installed.
+    #[error(transparent)]
+    Tool(#[from] StackError),
     /// The terminal, or what stands for it, is gone.
     #[error("cannot write the report")]
     Output(#[from] io::Error),
@@ -92,7 +97,54 @@ const STEPS: &[Step] = &[
         "release build",
         &["cargo", "build", "--release", "--locked", "--quiet", "--package", "loyalty-cli"],
     ),
-    step("tests", &["cargo", "test", "--workspace", "--all-features", "--locked", "--quiet"]),
+    step(
+        "tests",
+        &[
+            "cargo",
+            "test",
+            "--workspace",
+            "--exclude",
+            "loyalty-tests-deployed",
+            "--all-features",
+            "--locked",
+            "--quiet",
+        ],
+    ),
+    Step {
+        name: "template: cfn-lint",
+        unless: None,
+        command: &["target/tools/sam/bin/cfn-lint", "infra/template.yaml"],
+        environment: &[("PYTHONPATH", "target/tools/sam")],
+    },
+    Step {
+        name: "template: checkov",
+        unless: None,
+        command: &[
+            "target/tools/checkov/bin/checkov",
+            "--file",
+            "infra/template.yaml",
+            "--framework",
+            "cloudformation",
+            "--compact",
+            "--quiet",
+            "--skip-download",
+        ],
+        environment: &[("PYTHONPATH", "target/tools/checkov")],
+    },
+    // With the features of all others, so that nothing is compiled once more.
+    step(
+        "tests of the deployed stack",
+        &[
+            "cargo",
+            "test",
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "--quiet",
+            "--test",
+            "stack",
+        ],
+    ),
     Step {
         name: "install typos",
         unless: Some("target/tools/typos-1.52.0/bin/typos"),
@@ -159,6 +211,14 @@ impl Test {
         );
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let mut summary = String::new();
+        for tool in tools::ALL {
+            let started = std::time::Instant::now();
+            let name = tool.name();
+            writeln!(out, "==> install {name}")?;
+            out.flush()?;
+            tools::install(root, tool)?;
+            writeln!(summary, "  {:>7}  install {name}", seconds(started.elapsed())).ok();
+        }
         for step in STEPS {
             if step.unless.is_some_and(|it| root.join(it).exists()) {
                 continue;

@@ -7,7 +7,7 @@ mod deploy;
 mod issuer;
 mod local;
 mod send;
-mod tools;
+pub(crate) mod tools;
 
 use std::{
     fs, io,
@@ -30,7 +30,7 @@ use crate::{import::ImportError, program, toml_reader::FileError};
 /// What it needs is installed into target/tools; what runs is stopped by `cargo loyalty down`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Up {
-    /// How many demo orders and returns to send; all there are with a number above 2,000.
+    /// How many of the demo's newest orders and returns to send; 0 for none.
     #[arg(long, value_name = "NUMBER", default_value_t = 300)]
     demo: usize,
     /// The program to publish.
@@ -227,7 +227,11 @@ impl Up {
         steps.begin("functions: turn them into points")?;
         send::wait_until_handled(&running.endpoint, &outputs, &place.log(), sent.messages)?;
         let out = steps.0;
-        let member = sent.member.clone().unwrap_or_default();
+        let Some(member) = sent.member.clone() else {
+            let url = outputs.local_api(&running.endpoint);
+            return writeln!(out, "\nLoyalty runs at {url}. No orders were sent.")
+                .map_err(StackError::Output);
+        };
         let token = issuer::token(&key, &running.endpoint, &Who::member(&member))?;
         let url = format!("{}/v1/members/me", outputs.local_api(&running.endpoint));
         let body = local::get(&url, Some(&token), 200)?;

@@ -16,7 +16,18 @@ pub(crate) const MINISTACK: Tool = Tool { name: "ministack", file: "infra/local/
 /// What deploys the template.
 pub(crate) const SAM: Tool = Tool { name: "sam", file: "infra/local/sam.txt" };
 
+/// What looks for what attackers like in the template.
+pub(crate) const CHECKOV: Tool = Tool { name: "checkov", file: "infra/local/checkov.txt" };
+
+/// All of them.
+pub(crate) const ALL: [Tool; 3] = [MINISTACK, SAM, CHECKOV];
+
 impl Tool {
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Its folder.
     pub(crate) fn folder(self, root: &Path) -> PathBuf {
         root.join("target/tools").join(self.name)
