@@ -78,6 +78,11 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
         let (said, entry) = match answered {
             Answered::Now(entry) => (said(&entry), entry),
             Answered::Before(entry) => ("repeated", entry),
+            // Nothing is stored of it, so it must not be lost here: what it rests on can be mended.
+            Answered::Declined(rejection) => {
+                let detail = rejection.to_string();
+                return Err(Failure::Hopeless(Reason { name: "declined", detail }));
+            }
             Answered::Reused(entry) => {
                 let detail = format!(
                     "{} was announced before with other content, which stands; a correction is an event \
@@ -135,6 +140,7 @@ fn kind(id: &CommandId) -> &'static str {
         CommandId::Cancel(_) => "the cancellation",
         CommandId::Request { .. } => "the request",
         CommandId::Due(..) => "the day",
+        CommandId::Opening(_) => "the balance",
     }
 }
 

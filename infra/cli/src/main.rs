@@ -4,6 +4,7 @@
 //! deploys it.
 
 mod import;
+mod opening;
 mod program;
 mod simulate;
 mod stack;
@@ -33,6 +34,7 @@ enum Command {
     Status(stack::Status),
     Token(stack::Token),
     Simulate(simulate::Simulate),
+    OpeningBalances(opening::OpeningBalances),
     /// Checks a program file, or explains it in plain sentences.
     #[command(subcommand)]
     Program(program::ProgramCommand),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(&mut out).map_err(Into::into),
         Command::Token(token) => token.run(&mut out).map_err(Into::into),
         Command::Simulate(simulate) => simulate.run(&mut out).map_err(Into::into),
+        Command::OpeningBalances(opening) => opening.run(&mut out).map_err(Into::into),
         Command::Program(program) => program.run(&mut out).map_err(Into::into),
         Command::Test(test) => test.run(&mut out).map_err(Into::into),
     };

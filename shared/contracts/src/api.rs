@@ -13,7 +13,7 @@ use loyalty_domain::{
     event::{self, Event, Settled},
     id::{CommandId, MemberId, Operation},
     money::{Currency, Spend},
-    points::OutOfRange,
+    points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
     rate::Rate,
 };
@@ -249,6 +249,8 @@ pub enum Source {
         /// Under which key.
         request_key: String,
     },
+    /// A balance was brought from another system.
+    Opening,
     /// What fell due by itself was recorded.
     Due {
         /// Up to the first instant of which day.
@@ -375,6 +377,21 @@ pub enum Change {
         /// Why, for programs.
         #[cfg_attr(feature = "openapi", schema(value_type = String, example = "line_not_in_order"))]
         reason: &'static str,
+    },
+    /// A balance was brought from another system.
+    Opened {
+        /// Which lots were filled with how many points, what then paid a debt included.
+        lots: Vec<LotUse>,
+        /// Points on their way.
+        pending: Vec<PendingPoints>,
+        /// Points whose last good day had passed, and which expired at once.
+        expired: u64,
+        /// What was owed there.
+        debt: u64,
+        /// How much of what is owed the lots then paid.
+        debt_paid: u64,
+        /// The level from then on; `null`: the one in force was as high.
+        level: Option<String>,
     },
     /// Points were used.
     Spent {
@@ -711,6 +728,7 @@ impl From<&CommandId> for Source {
                     Operation::GiveBack => Self::GiveBack { client_id, request_key },
                 }
             }
+            CommandId::Opening(_) => Self::Opening,
             CommandId::Due(_, day) => Self::Due { day: *day },
         }
     }
@@ -750,7 +768,7 @@ impl TryFrom<&Event> for Change {
                     eligible_minor: order.eligible()?.get(),
                     points: order.points.get(),
                     components: order.components.iter().map(Component::of).collect(),
-                    headroom: order.headroom.map(loyalty_domain::points::Points::get),
+                    headroom: order.headroom.map(points::Points::get),
                     lot: order.lot.given,
                     available_at: order.matures_at,
                     becomes: earned.becomes.into(),
@@ -776,6 +794,22 @@ impl TryFrom<&Event> for Change {
             Event::CorrectionRefused { by, rejection } => {
                 Self::CorrectionRefused { by: Source::from(by), reason: reason(rejection) }
             }
+            Event::Opened(it) => Self::Opened {
+                lots: lot_uses(&it.lots),
+                pending: it
+                    .pending
+                    .iter()
+                    .map(|it| PendingPoints {
+                        points: it.points.get(),
+                        available_at: it.matures_at,
+                        usable_through: it.lot.given,
+                    })
+                    .collect(),
+                expired: points::Points::total(it.expired.iter().map(|it| it.points))?.get(),
+                debt: it.debt.get(),
+                debt_paid: points::Points::total(it.debt_paid.iter().map(|it| it.points))?.get(),
+                level: it.tier.as_ref().and_then(|it| Some(it.level.as_ref()?.as_str().to_owned())),
+            },
             Event::Spent { uses } => Self::Spent { lots: lot_uses(uses) },
             Event::GivenBack { debt_paid, restored, lost, spend: _ } => Self::GivenBack {
                 debt_paid: debt_paid.get(),
@@ -888,7 +922,7 @@ impl Program {
                 counts_tax: earning.counts_tax,
                 counts_shipping: earning.counts_shipping,
                 counts_gift_cards: !earning.exclude.gift_cards,
-                cap_per_order: spec.caps.per_order.map(loyalty_domain::points::Points::get),
+                cap_per_order: spec.caps.per_order.map(points::Points::get),
                 caps_per_member: caps.collect(),
             },
             levels: levels.collect::<Result<_, OutOfRange>>()?,
@@ -919,6 +953,11 @@ const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::EditOvertaken => "edit_overtaken",
         Rejection::LineRepeated { .. } => "line_repeated",
         Rejection::LineNotInOrder { .. } => "line_not_in_order",
+        Rejection::TooManyLots => "too_many_lots",
+        Rejection::TooManyPending => "too_many_pending",
+        Rejection::TooManyMonths => "too_many_months",
+        Rejection::LevelNotInProgram { .. } => "level_not_in_program",
+        Rejection::MonthNotReached { .. } => "month_not_reached",
         Rejection::AmountIsZero => "amount_is_zero",
         Rejection::NothingSpent => "nothing_spent",
         Rejection::MoreThanSpent { .. } => "more_than_spent",

@@ -39,7 +39,7 @@ pub enum EventError {
     /// JSON of something else.
     #[error("the message is no event: it needs `detail-type` and `detail`, or `type`, as text")]
     NotAnEvent,
-    /// An event that is not about what an order is.
+    /// An event about something else.
     #[error("the event is none of {}", NAMES.join(", "))]
     UnknownEvent,
     /// An event of a version that came later.
@@ -141,6 +141,25 @@ pub enum EventError {
         /// Which one came second.
         path: String,
     },
+    /// More of something than an account should have.
+    #[error("`{path}` must have at most {most} elements")]
+    TooMany {
+        /// Which list.
+        path: &'static str,
+        /// How many it may have.
+        most: usize,
+    },
+    /// A month is there twice, and whether its numbers add up only the sender knows.
+    #[error("`{path}` must be another month than those before it")]
+    RepeatedMonth {
+        /// Which one came second.
+        path: String,
+    },
+    /// A balance of nothing, which could not be brought later any more.
+    #[error(
+        "a balance needs `lots`, `pending`, `debt`, `tier`, `months` or `earlier` that are not nothing"
+    )]
+    NothingBrought,
     /// A refund of nothing.
     #[error("a refund needs `lines`, `shipping_minor` or `tax_minor`, or `amount_minor`, above 0")]
     NothingRefunded,
@@ -171,6 +190,9 @@ impl EventError {
             Self::InvalidPrice { .. } => "invalid_price",
             Self::OutOfRange { .. } => "out_of_range",
             Self::RepeatedLine { .. } => "repeated_line",
+            Self::TooMany { .. } => "too_many",
+            Self::RepeatedMonth { .. } => "repeated_month",
+            Self::NothingBrought => "nothing_brought",
             Self::NothingRefunded => "nothing_refunded",
         }
     }

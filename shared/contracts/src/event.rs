@@ -18,6 +18,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Segment, Track};
 
 use crate::{
+    balance::BalanceOpened,
     error::EventError,
     json::{self, Object},
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
@@ -27,8 +28,8 @@ use crate::{
 pub const BODY_BYTES_MAX: usize = 1_048_576;
 
 /// The names of the events, in the order of [`Event`].
-pub(crate) const NAMES: [&str; 4] =
-    ["order.paid", "order.changed", "order.cancelled", "order.refunded"];
+pub(crate) const NAMES: [&str; 5] =
+    ["order.paid", "order.changed", "order.cancelled", "order.refunded", "balance.opened"];
 
 /// The request that the message `body`, received at `received_at`, makes.
 ///
@@ -52,7 +53,7 @@ pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Request, EventError>
     Event::read(body)?.into_request(received_at)
 }
 
-/// What a shop says about an order.
+/// What a shop says about an order, or about what a member brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// It was paid.
@@ -63,6 +64,8 @@ pub enum Event {
     Cancelled(OrderCancelled),
     /// A part of it was refunded.
     Refunded(OrderRefunded),
+    /// A member brings a balance from another system.
+    Opened(BalanceOpened),
 }
 
 impl Event {
@@ -84,10 +87,11 @@ impl Event {
             Kind::Changed => message.read().map(Self::Changed),
             Kind::Cancelled => message.read().map(Self::Cancelled),
             Kind::Refunded => message.read().map(Self::Refunded),
+            Kind::Opened => message.read().map(Self::Opened),
         }
     }
 
-    /// The event that makes `request`, unless no event of an order does.
+    /// The event that makes `request`, unless none does.
     ///
     /// It is the shortest one: several discounts are one, and a price is the amount that it came to.
     pub fn of(request: &Request) -> Option<Self> {
@@ -113,6 +117,9 @@ impl Event {
                 let order_id = order.clone().into();
                 Some(Self::Cancelled(OrderCancelled { order_id, cancelled_at: at }))
             }
+            (Command::OpenAccount { member_id, opening }, _) => {
+                Some(Self::Opened(BalanceOpened::of(member_id, at, opening)))
+            }
             (
                 Command::CorrectOrder { .. }
                 | Command::Spend { .. }
@@ -134,6 +141,7 @@ impl Event {
             Self::Changed(event) => event.into_request(received_at),
             Self::Cancelled(event) => event.into_request(received_at),
             Self::Refunded(event) => event.into_request(received_at),
+            Self::Opened(event) => event.into_request(received_at),
         }
     }
 }
@@ -148,12 +156,13 @@ impl Serialize for Event {
             event: &'a T,
         }
 
-        let [paid, changed, cancelled, refunded] = NAMES;
+        let [paid, changed, cancelled, refunded, opened] = NAMES;
         match self {
             Self::Paid(event) => Bare { r#type: paid, event }.serialize(serializer),
             Self::Changed(event) => Bare { r#type: changed, event }.serialize(serializer),
             Self::Cancelled(event) => Bare { r#type: cancelled, event }.serialize(serializer),
             Self::Refunded(event) => Bare { r#type: refunded, event }.serialize(serializer),
+            Self::Opened(event) => Bare { r#type: opened, event }.serialize(serializer),
         }
     }
 }
@@ -164,11 +173,12 @@ enum Kind {
     Changed,
     Cancelled,
     Refunded,
+    Opened,
 }
 
 impl Kind {
     fn named(name: &str) -> Option<Self> {
-        let all = [Self::Paid, Self::Changed, Self::Cancelled, Self::Refunded];
+        let all = [Self::Paid, Self::Changed, Self::Cancelled, Self::Refunded, Self::Opened];
         NAMES.into_iter().zip(all).find(|(it, _)| *it == name).map(|(_, kind)| kind)
     }
 }
@@ -312,11 +322,15 @@ fn field(name: &str) -> Option<&'static Field> {
 
 const TEXT: &str = "text";
 const AMOUNT: &str = "a whole number of minor units from 0 to 9223372036854775807, without point, exponent or quotes";
+const POINTS: &str =
+    "a whole number of points from 0 to 9223372036854775807, without point, exponent or quotes";
+const DAY: &str = "a day such as \"2026-01-31\"";
 const INSTANT: &str =
     "a date and time of RFC 3339 with its offset, such as \"2026-01-31T12:00:00+01:00\"";
 
-const FIELDS: [Field; 26] = [
+const FIELDS: [Field; 41] = [
     Field { name: "amount_minor", expected: AMOUNT },
+    Field { name: "available_at", expected: INSTANT },
     Field { name: "cancelled_at", expected: INSTANT },
     Field { name: "category", expected: TEXT },
     Field { name: "change_id", expected: TEXT },
@@ -324,26 +338,40 @@ const FIELDS: [Field; 26] = [
     Field { name: "channel", expected: TEXT },
     Field { name: "code", expected: TEXT },
     Field { name: "currency", expected: TEXT },
+    Field { name: "debt", expected: POINTS },
     Field { name: "detail", expected: "an object" },
     Field { name: "discounts", expected: "a list" },
+    Field { name: "earlier", expected: "an object" },
     Field { name: "gift_card", expected: "true or false" },
     Field { name: "id", expected: TEXT },
+    Field { name: "level", expected: TEXT },
     Field { name: "lines", expected: "a list" },
+    Field { name: "lots", expected: "a list" },
     Field { name: "member_id", expected: TEXT },
+    Field { name: "month", expected: "a month such as \"2026-01\"" },
+    Field { name: "months", expected: "a list" },
+    Field { name: "opened_at", expected: INSTANT },
     Field { name: "order_id", expected: TEXT },
+    Field { name: "orders", expected: "a whole number from 0 to 4294967295" },
     Field { name: "paid_at", expected: INSTANT },
     Field { name: "paid_with_points_minor", expected: AMOUNT },
+    Field { name: "pending", expected: "a list" },
+    Field { name: "points", expected: POINTS },
     Field { name: "quantity", expected: "a whole number from 1 to 4294967295" },
     Field { name: "referral_code", expected: TEXT },
     Field { name: "refund_id", expected: TEXT },
     Field { name: "refunded_at", expected: INSTANT },
     Field { name: "shipping_minor", expected: AMOUNT },
     Field { name: "sku", expected: TEXT },
+    Field { name: "spend_minor", expected: AMOUNT },
     Field { name: "tax_minor", expected: AMOUNT },
+    Field { name: "tier", expected: "an object" },
     Field {
         name: "unit_price_minor",
         expected: "a decimal of minor units as text, such as \"165.5\"",
     },
+    Field { name: "usable_through", expected: DAY },
+    Field { name: "valid_through", expected: DAY },
     Field { name: "version", expected: "the whole number 1" },
 ];
 

@@ -2,7 +2,8 @@
 
 use std::{fmt, marker::PhantomData};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
+use loyalty_domain::calendar::Month;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
@@ -101,40 +102,90 @@ pub(crate) fn objects_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     objects_if_any(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads an instant as RFC 3339 writes it, for a field.
-pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    struct Instant;
+/// Reads an object, which may be `null`, for a field that may be absent.
+pub(crate) fn object_if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct OneObject<T>(T);
 
-    impl Visitor<'_> for Instant {
-        type Value = Timestamp;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a date and time")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
-            // The library's own error quotes the text.
-            let wrong = || E::custom("no date and time");
-            if !is_rfc_3339(text) {
-                return Err(wrong());
-            }
-            text.parse().map_err(|_| wrong())
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneObject<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Self)
         }
     }
 
-    deserializer.deserialize_str(Instant)
+    Option::<OneObject<T>>::deserialize(deserializer).map(|it| it.map(|it| it.0))
+}
+
+/// Reads a text that `read` takes.
+struct Text<T> {
+    expected: &'static str,
+    read: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        // The library's own error quotes the text.
+        (self.read)(text).ok_or_else(|| E::custom("another text"))
+    }
+}
+
+/// Reads a day such as `2026-01-31`, for a field.
+pub(crate) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let read = |text: &str| {
+        // The library reads times, too, and days without their marks.
+        has_shape(text.as_bytes(), b"0000-00-00").then(|| text.parse().ok()).flatten()
+    };
+    deserializer.deserialize_str(Text { expected: "a day", read })
+}
+
+/// Reads a day, or `None` for `null`, for a field that may be absent.
+pub(crate) fn day_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Date>, D::Error> {
+    struct Day(Date);
+
+    impl<'de> Deserialize<'de> for Day {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            day(deserializer).map(Self)
+        }
+    }
+
+    Option::<Day>::deserialize(deserializer).map(|it| it.map(|it| it.0))
+}
+
+/// Reads a month such as `2026-01`, for a field.
+pub(crate) fn month<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Month, D::Error> {
+    let read = |text: &str| {
+        has_shape(text.as_bytes(), b"0000-00").then(|| text.to_owned().try_into().ok()).flatten()
+    };
+    deserializer.deserialize_str(Text { expected: "a month", read })
+}
+
+/// Reads an instant as RFC 3339 writes it, for a field.
+pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let read = |text: &str| is_rfc_3339(text).then(|| text.parse().ok()).flatten();
+    deserializer.deserialize_str(Text { expected: "a date and time", read })
+}
+
+/// Whether `text` has a digit wherever `shape` has a 0, and otherwise what stands there.
+fn has_shape(text: &[u8], shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.iter().zip(shape).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => byte.eq_ignore_ascii_case(&b'T'),
+            mark => byte == mark,
+        })
 }
 
 /// Whether `text` has the shape of RFC 3339, which is stricter than what the library reads.
 fn is_rfc_3339(text: &str) -> bool {
-    let has_shape = |text: &[u8], shape: &[u8]| {
-        text.len() == shape.len()
-            && text.iter().zip(shape).all(|(byte, shape)| match shape {
-                b'0' => byte.is_ascii_digit(),
-                b'T' => byte.eq_ignore_ascii_case(&b'T'),
-                mark => byte == mark,
-            })
-    };
     let Some((head, rest)) = text.as_bytes().split_at_checked("2026-01-31T12:00:00".len()) else {
         return false;
     };

@@ -1,8 +1,9 @@
-//! JSON that crosses a border: order events in, with their schemas, and what the API answers.
+//! JSON that crosses a border: events of orders and balances in, with their schemas, and what the API
+//! answers.
 //!
 //! Read in this order:
 //!
-//! 1. [`order`]: the shapes of events, and what each asks of the domain;
+//! 1. [`order`] and [`balance`]: the shapes of events, and what each asks of the domain;
 //! 2. [`mod@event`]: from the bytes of a message to an event;
 //! 3. [`error`]: why a message is no event;
 //! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
@@ -12,6 +13,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod api;
+pub mod balance;
 pub mod error;
 pub mod event;
 mod json;

@@ -556,21 +556,26 @@ fn refund_lines(
     Ok(lines)
 }
 
-fn check_instant(
+pub(crate) fn check_instant(
     field: &'static str,
     at: Timestamp,
     received_at: Timestamp,
 ) -> Result<(), EventError> {
-    if at < Timestamp::UNIX_EPOCH {
-        return Err(EventError::TooOld { path: field.to_owned() });
-    }
+    check_not_before_1970(at, || field.to_owned())?;
     if at.duration_since(received_at) > AHEAD_MAX {
         return Err(EventError::TooFarAhead { path: field.to_owned() });
     }
     Ok(())
 }
 
-fn id<T: TryFrom<CompactString, Error = InvalidId>>(
+pub(crate) fn check_not_before_1970(
+    at: Timestamp,
+    path: impl FnOnce() -> String,
+) -> Result<(), EventError> {
+    if at < Timestamp::UNIX_EPOCH { Err(EventError::TooOld { path: path() }) } else { Ok(()) }
+}
+
+pub(crate) fn id<T: TryFrom<CompactString, Error = InvalidId>>(
     field: &'static str,
     text: CompactString,
 ) -> Result<T, EventError> {

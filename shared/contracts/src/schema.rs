@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded};
+use crate::{
+    balance::BalanceOpened,
+    order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+};
 
 /// A schema as it is checked in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
         document::<OrderChanged>("order.changed", "order.changed.v1.json")?,
         document::<OrderCancelled>("order.cancelled", "order.cancelled.v1.json")?,
         document::<OrderRefunded>("order.refunded", "order.refunded.v1.json")?,
+        document::<BalanceOpened>("balance.opened", "balance.opened.v1.json")?,
     ])
 }
 
@@ -157,6 +161,36 @@ scalars! {
         "format": "date-time",
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
         "examples": ["2026-01-31T12:00:00+01:00"]
+    };
+    /// An instant that may be to come.
+    AnyInstant, {
+        "description": "A date and time of RFC 3339 with its offset from UTC, not before 1970.",
+        "type": "string",
+        "format": "date-time",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        "examples": ["2026-01-31T12:00:00+01:00"]
+    };
+    /// A day.
+    Day, {
+        "description": "A day in the program's time zone, not before 1970.",
+        "type": "string",
+        "format": "date",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        "examples": ["2026-01-31"]
+    };
+    /// A month.
+    CalendarMonth, {
+        "description": "A month in the program's time zone, not before 1970.",
+        "type": "string",
+        "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$",
+        "examples": ["2026-01"]
+    };
+    /// Points.
+    WholePoints, {
+        "description": "A whole number of points, without point, exponent or quotes.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_223_372_036_854_775_807_u64
     };
     /// A currency.
     CurrencyCode, {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calendar::Month,
-    event::{Becomes, Corrected, Earned, Event, LotUse, ProgressChange, Settled},
+    event::{Becomes, Corrected, Earned, Event, LotUse, Opened, ProgressChange, Settled},
     id::LevelId,
     money::Spend,
     points::{OutOfRange, Points},
@@ -76,12 +76,13 @@ pub struct Lot {
 }
 
 /// Points on their way: those of orders that mature at one instant into one lot, as long as no order
-/// between them matures then into another. Whose points pay a debt first depends on it.
+/// between them matures then into another. Whose points pay a debt first depends on it. What a member
+/// brought lies among them as if it were an order's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// When they become available.
     pub matures_at: Timestamp,
-    /// The sequence number of the first order's entry.
+    /// The sequence number of the first entry.
     pub since: u64,
     /// Into which lot.
     pub lot: LotId,
@@ -172,6 +173,25 @@ pub struct Totals {
     pub given_back: Points,
     /// Points whose last good day passed.
     pub expired: Points,
+    /// What was added or taken off by other means. Where there is nothing it is not stored: most
+    /// accounts never have any, and some were stored before there was this field.
+    #[serde(default, skip_serializing_if = "Totals::is_unadjusted")]
+    pub adjusted: Adjusted,
+}
+
+/// Sums of what did not come from orders and their use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjusted {
+    /// Points that were added.
+    pub up: Points,
+    /// Points that were taken off, or brought as a debt.
+    pub down: Points,
+}
+
+impl Totals {
+    fn is_unadjusted(adjusted: &Adjusted) -> bool {
+        *adjusted == Adjusted::default()
+    }
 }
 
 /// What a statement shows after an entry.
@@ -193,7 +213,7 @@ impl Account {
     /// # Errors
     ///
     /// [`OutOfRange`] never happens to an account that [`Account::apply`] made, since the sum of all
-    /// that was ever earned or given back is checked.
+    /// that was ever earned, brought or given back is checked.
     pub fn balance(&self) -> Result<Balance, OutOfRange> {
         Ok(Balance {
             available: self.available()?,
@@ -290,14 +310,46 @@ impl Account {
                 }
                 self.check_range()
             }
+            Event::Opened(opened) => self.apply_opened(opened),
         }
+    }
+
+    fn apply_opened(&mut self, opened: &Opened) -> Result<(), OutOfRange> {
+        for LotUse { lot, points } in &opened.lots {
+            self.fill(*lot, *points)?;
+        }
+        for group in &opened.pending {
+            self.add_pending(*group)?;
+        }
+        let expired = Points::total(opened.expired.iter().map(|it| it.points))?;
+        self.totals.expired = self.totals.expired.plus(expired)?;
+        let lots = opened.lots.iter().map(|it| it.points);
+        let pending = opened.pending.iter().map(|it| it.points);
+        let up = Points::total(lots.chain(pending).chain([expired]))?;
+        self.totals.adjusted.up = self.totals.adjusted.up.plus(up)?;
+        self.totals.adjusted.down = self.totals.adjusted.down.plus(opened.debt)?;
+        self.debt = self.debt.plus(opened.debt)?;
+        for LotUse { lot, points } in &opened.debt_paid {
+            self.take_from_lot(*lot, *points)?;
+            self.debt = self.debt.minus(*points)?;
+        }
+        if let Some(tier) = &opened.tier {
+            self.tier = tier.clone();
+        }
+        self.progress.forget_before(opened.counted_in)?;
+        for MonthProgress { month, measure } in &opened.months {
+            self.progress.lifetime.add(*measure)?;
+            if let Some(sum) = self.progress.month(*month)? {
+                sum.add(*measure)?;
+            }
+        }
+        self.progress.lifetime.add(opened.earlier)?;
+        self.check_range()
     }
 
     fn apply_earned(&mut self, earned: &Earned) -> Result<(), OutOfRange> {
         let order = &earned.order;
-        // Who is served after others of the same instant does not join those before them.
-        let last = self.pending.iter().rfind(|it| it.matures_at == order.matures_at);
-        let since = last.filter(|it| it.lot == order.lot).map_or(order.sequence, |it| it.since);
+        let since = self.pending_since(order.matures_at, order.lot, order.sequence);
         let arriving =
             Pending { matures_at: order.matures_at, since, lot: order.lot, points: order.points };
         self.credit(arriving, earned.becomes)?;
@@ -349,27 +401,38 @@ impl Account {
 
     /// Adds earned points to where `becomes` says.
     fn credit(&mut self, arriving: Pending, becomes: Becomes) -> Result<(), OutOfRange> {
-        let Pending { matures_at, since, lot, points } = arriving;
+        let Pending { lot, points, .. } = arriving;
         if points.is_zero() {
             return Ok(());
         }
         self.totals.earned = self.totals.earned.plus(points)?;
         match becomes {
-            Becomes::Pending => {
-                let place = (matures_at, since);
-                let index = self.pending.partition_point(|it| (it.matures_at, it.since) < place);
-                match self.pending.get_mut(index) {
-                    Some(same) if (same.matures_at, same.since) == place => {
-                        same.points = same.points.plus(points)?;
-                    }
-                    _ => self.pending.insert(index, arriving),
-                }
-            }
+            Becomes::Pending => self.add_pending(arriving)?,
             Becomes::Available { debt_paid } => self.make_available(lot, points, debt_paid)?,
             Becomes::Expired => self.totals.expired = self.totals.expired.plus(points)?,
             Becomes::Unclaimed => (),
         }
         self.check_range()
+    }
+
+    /// Since when points that arrive with the entry `sequence` are said to wait: who is served after
+    /// others of the same instant does not join those before them.
+    pub(crate) fn pending_since(&self, matures_at: Timestamp, lot: LotId, sequence: u64) -> u64 {
+        let last = self.pending.iter().rfind(|it| it.matures_at == matures_at);
+        last.filter(|it| it.lot == lot).map_or(sequence, |it| it.since)
+    }
+
+    fn add_pending(&mut self, arriving: Pending) -> Result<(), OutOfRange> {
+        // Only of what is brought in one entry does the lot decide.
+        let place = |it: &Pending| (it.matures_at, it.since, it.lot);
+        let index = self.pending.partition_point(|it| place(it) < place(&arriving));
+        match self.pending.get_mut(index) {
+            Some(same) if place(same) == place(&arriving) => {
+                same.points = same.points.plus(arriving.points)?;
+            }
+            _ => self.pending.insert(index, arriving),
+        }
+        Ok(())
     }
 
     fn make_available(
@@ -382,7 +445,7 @@ impl Account {
         self.fill(lot, points.minus(debt_paid)?)
     }
 
-    fn fill(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
+    pub(crate) fn fill(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
         if points.is_zero() {
             return Ok(());
         }
@@ -451,7 +514,8 @@ impl Account {
 
     /// That no sum over the account can overflow later.
     fn check_range(&self) -> Result<(), OutOfRange> {
-        self.totals.earned.plus(self.totals.given_back).map(|_| ())
+        let Totals { earned, given_back, adjusted, .. } = self.totals;
+        Points::total([earned, given_back, adjusted.up, adjusted.down]).map(|_| ())
     }
 
     /// Ends an entry that took effect at `at`: the next sequence number, and the clock moves.
@@ -526,18 +590,28 @@ impl Progress {
 
     fn change(&mut self, change: &ProgressChange) -> Result<(), OutOfRange> {
         change.on(&mut self.lifetime)?;
-        if self.since.is_some_and(|since| change.month < since) {
-            return Ok(());
+        self.month(change.month)?.map_or(Ok(()), |it| change.on(it))
+    }
+
+    /// What `month` counts, unless it was dropped.
+    fn month(&mut self, month: Month) -> Result<Option<&mut Measure>, OutOfRange> {
+        if self.since.is_some_and(|since| month < since) {
+            return Ok(None);
         }
-        let index = self.months.partition_point(|it| it.month < change.month);
-        if self.months.get(index).is_none_or(|it| it.month != change.month) {
+        let index = self.months.partition_point(|it| it.month < month);
+        if self.months.get(index).is_none_or(|it| it.month != month) {
             let measure = Measure::default();
-            self.months.insert(index, MonthProgress { month: change.month, measure });
+            self.months.insert(index, MonthProgress { month, measure });
         }
-        match self.months.get_mut(index) {
-            Some(month) => change.on(&mut month.measure),
-            None => Err(OutOfRange),
-        }
+        self.months.get_mut(index).map(|it| Some(&mut it.measure)).ok_or(OutOfRange)
+    }
+}
+
+impl Measure {
+    fn add(&mut self, more: Self) -> Result<(), OutOfRange> {
+        self.spend = self.spend.plus(more.spend)?;
+        self.orders = self.orders.checked_add(more.orders).ok_or(OutOfRange)?;
+        Ok(())
     }
 }
 

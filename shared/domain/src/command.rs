@@ -1,12 +1,14 @@
 //! Commands: what a sender said, under the natural id of the fact.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    account::Measure,
     id::{ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, RefundId, RequestKey},
     money::Minor,
+    opening::Opening,
     order::{Content, LineKey, Order},
     points::Points,
 };
@@ -54,6 +56,13 @@ pub enum Command {
     PostDue {
         /// Whose.
         member_id: MemberId,
+    },
+    /// What a member has in another system is brought here.
+    OpenAccount {
+        /// Whose.
+        member_id: MemberId,
+        /// What.
+        opening: Box<Opening>,
     },
 }
 
@@ -154,6 +163,12 @@ impl Request {
         Self { id, at, command: Command::GiveBack { member_id, spend, points } }
     }
 
+    /// What a member has in another system is brought here.
+    pub fn open(member_id: MemberId, at: Timestamp, opening: Opening) -> Self {
+        let id = CommandId::Opening(member_id.clone());
+        Self { id, at, command: Command::OpenAccount { member_id, opening: Box::new(opening) } }
+    }
+
     /// The member that the sender named, if any.
     pub fn member_id(&self) -> Option<&MemberId> {
         match &self.command {
@@ -161,7 +176,8 @@ impl Request {
             Command::CorrectOrder { .. } => None,
             Command::Spend { member_id, .. }
             | Command::GiveBack { member_id, .. }
-            | Command::PostDue { member_id } => Some(member_id),
+            | Command::PostDue { member_id }
+            | Command::OpenAccount { member_id, .. } => Some(member_id),
         }
     }
 
@@ -196,6 +212,12 @@ impl Request {
                 content.text("give back");
                 content.text(&spend.to_string());
                 content.number(points.get().into());
+            }
+            // It happens once to a member, whenever a file of balances is sent again.
+            Command::OpenAccount { opening, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("open");
+                content.opening(opening);
             }
         }
         content.fingerprint()
@@ -304,6 +326,44 @@ impl Canonical {
                 self.content(content);
             }
         }
+    }
+
+    fn opening(&mut self, opening: &Opening) {
+        let Opening { lots, pending, debt, level, months, earlier } = opening;
+        // Its days and months have one length each.
+        self.length(lots.len());
+        for lot in lots {
+            self.number(lot.points.get().into());
+            self.text(&lot.last_good_day.to_string());
+        }
+        self.length(pending.len());
+        for group in pending {
+            self.number(group.points.get().into());
+            self.number(group.matures_at.as_nanosecond());
+            self.day(group.last_good_day);
+        }
+        self.number(debt.get().into());
+        self.optional(level.as_ref().map(|it| it.level.as_str()));
+        self.day(level.as_ref().and_then(|it| it.valid_through));
+        self.length(months.len());
+        for month in months {
+            self.text(&month.month.to_string());
+            self.measure(&month.measure);
+        }
+        self.measure(earlier);
+    }
+
+    fn length(&mut self, length: usize) {
+        self.number(i128::try_from(length).unwrap_or(i128::MAX));
+    }
+
+    fn day(&mut self, day: Option<Date>) {
+        self.text(&day.map(|it| it.to_string()).unwrap_or_default());
+    }
+
+    fn measure(&mut self, measure: &Measure) {
+        self.text(&measure.spend.to_string());
+        self.number(measure.orders.into());
     }
 
     fn fingerprint(self) -> Fingerprint {

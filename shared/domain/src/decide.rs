@@ -14,8 +14,9 @@ use crate::{
     event::{
         Becomes, Corrected, Earned, Event, LinesChange, LotUse, ProgressChange, Settled, TakenLine,
     },
-    id::{CommandId, LineId, MemberId, OrderId},
+    id::{CommandId, LevelId, LineId, MemberId, OrderId},
     money::{Currency, Minor, Spend, spread},
+    opening::{LOTS_MAX, MONTHS_MAX, PENDING_MAX},
     order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
     points::{OutOfRange, Points},
     program::{Program, Shortfall},
@@ -50,6 +51,27 @@ pub enum Rejection {
     LineNotInOrder {
         /// The line.
         line: LineKey,
+    },
+    /// More lots are brought than an account should have.
+    #[error("at most {LOTS_MAX} lots can be brought")]
+    TooManyLots,
+    /// More groups of pending points are brought than an account should have.
+    #[error("at most {PENDING_MAX} groups of pending points can be brought")]
+    TooManyPending,
+    /// More months are brought than anything could be measured by.
+    #[error("at most {MONTHS_MAX} months can be brought")]
+    TooManyMonths,
+    /// A level is brought that there is not.
+    #[error("the program has no level {level}")]
+    LevelNotInProgram {
+        /// The level.
+        level: LevelId,
+    },
+    /// Progress is brought of a month after that of the opening.
+    #[error("{month} has not begun when the balance is brought")]
+    MonthNotReached {
+        /// The month.
+        month: Month,
     },
     /// A request of no points, which is always a mistake of the sender.
     #[error("the number of points must not be zero")]
@@ -179,6 +201,7 @@ pub fn decide(
                 Err(Rejection::NothingSpent)
             }
         },
+        Command::OpenAccount { opening, .. } => work().open(opening, request.at),
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;
@@ -212,7 +235,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn done(self, has_account: bool) -> Decision {
+    pub(crate) fn done(self, has_account: bool) -> Decision {
         let account = has_account.then_some(self.account);
         Decision::Effect { at: self.at, events: self.events, account }
     }

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{CapKey, LotId},
+    account::{CapKey, LotId, Measure, MonthProgress, Pending, Tier},
     calendar::Month,
     decide::Rejection,
     id::{CommandId, LevelId},
@@ -100,6 +100,8 @@ pub enum Event {
         /// How many stay lost, because their lots expired meanwhile.
         lost: Points,
     },
+    /// A member brought points, a level or progress from another system.
+    Opened(Box<Opened>),
 }
 
 impl Event {
@@ -116,7 +118,8 @@ impl Event {
             | Self::Corrected(_)
             | Self::CorrectionRefused { .. }
             | Self::Spent { .. }
-            | Self::GivenBack { .. } => None,
+            | Self::GivenBack { .. }
+            | Self::Opened(_) => None,
         }
     }
 }
@@ -128,6 +131,30 @@ pub struct LotUse {
     pub lot: LotId,
     /// How many.
     pub points: Points,
+}
+
+/// What a member brought from another system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Which lots were filled with how many points, what then pays a debt included.
+    pub lots: Vec<LotUse>,
+    /// Points on their way.
+    pub pending: Vec<Pending>,
+    /// Points whose last good day had passed, by the lot that they would have lain in.
+    pub expired: Vec<LotUse>,
+    /// What was owed there.
+    pub debt: Points,
+    /// Which lots then paid how much of what is owed, by order of use; of points earned here, too.
+    pub debt_paid: Vec<LotUse>,
+    /// The level from now on; `None` if the one in force is as high.
+    pub tier: Option<Tier>,
+    /// Spend and orders by the month in which they were paid.
+    pub months: Vec<MonthProgress>,
+    /// Spend and orders before these months.
+    pub earlier: Measure,
+    /// The month that is looked back from: that of the instant at which it took effect, or the one in
+    /// which the validity of its level ended.
+    pub counted_in: Month,
 }
 
 /// What an order earned.

@@ -148,6 +148,8 @@ pub enum CommandId {
     },
     /// What fell due for a member up to the first instant of a day.
     Due(MemberId, Date),
+    /// What a member brought from another system; this happens once to a member.
+    Opening(MemberId),
 }
 
 /// What a caller's request does.
@@ -178,7 +180,7 @@ impl CommandId {
             | Self::Refund(order, _)
             | Self::Change(order, _)
             | Self::Cancel(order) => Some(order),
-            Self::Request { .. } | Self::Due(..) => None,
+            Self::Request { .. } | Self::Due(..) | Self::Opening(_) => None,
         }
     }
 }
@@ -203,6 +205,7 @@ impl std::fmt::Display for CommandId {
                 Escaped(key.as_str())
             ),
             Self::Due(member, day) => write!(f, "D#{}#{day}", Escaped(member.as_str())),
+            Self::Opening(member) => write!(f, "B#{}", Escaped(member.as_str())),
         }
     }
 }
@@ -243,6 +246,8 @@ mod tests {
         assert_eq!(refund("a#R#b", "c"), "O#a%23R%23b#R#c");
         assert_ne!(refund("a#R#b", "c"), refund("a", "b#R#c"));
         assert_ne!(refund("a%23", "c"), refund("a#", "c"));
+        let opening = CommandId::Opening(MemberId::try_from("m#1").unwrap());
+        assert_eq!((opening.to_string().as_str(), opening.order_id()), ("B#m%231", None));
     }
 
     #[test]

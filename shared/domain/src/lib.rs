@@ -5,7 +5,7 @@
 //! 1. [`points`], [`rate`], [`money`], [`calendar`], [`id`]: what numbers, days and names may be;
 //! 2. [`program`]: what a shop decides;
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
-//! 4. [`command`]: what may be asked;
+//! 4. [`command`] and [`opening`]: what may be asked;
 //! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened.
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -18,6 +18,7 @@ pub mod earning;
 pub mod event;
 pub mod id;
 pub mod money;
+pub mod opening;
 pub mod order;
 pub mod points;
 pub mod program;

@@ -253,7 +253,8 @@ impl OrderState {
             | Event::LevelLowered { .. }
             | Event::CorrectionRefused { .. }
             | Event::Spent { .. }
-            | Event::GivenBack { .. } => (),
+            | Event::GivenBack { .. }
+            | Event::Opened(_) => (),
         }
     }
 }

@@ -10,13 +10,16 @@ use std::{collections::BTreeMap, fmt::Display};
 
 use jiff::Timestamp;
 use loyalty_domain::{
-    account::{Account, LotId},
+    account::{Account, LotId, Measure, MonthProgress},
     command::{Command, Correction, RefundLine, Request},
     decide::{Decision, Held, Rejection, SpendState, decide},
     due,
     event::{Event, LotUse, Settled},
     id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey},
-    money::Minor,
+    money::{Minor, Spend},
+    opening::{
+        BROUGHT_ORDERS_MAX, BROUGHT_POINTS_MAX, BroughtLevel, BroughtLot, BroughtPending, Opening,
+    },
     order::{Content, Line, LineKey, Order, OrderRecord, OrderState},
     points::Points,
     program::{Program, ProgramSpec},
@@ -156,7 +159,9 @@ impl Shop {
         assert_eq!(
             signed(totals.earned) - signed(totals.clawed_back) - signed(totals.spent)
                 + signed(totals.given_back)
-                - signed(totals.expired),
+                - signed(totals.expired)
+                + signed(totals.adjusted.up)
+                - signed(totals.adjusted.down),
             signed(balance.available) + signed(balance.pending) + signed(balance.held)
                 - signed(balance.debt),
             "points are conserved: {self:#?}"
@@ -201,6 +206,8 @@ impl Shop {
             ("spent", totals.spent),
             ("given back", totals.given_back),
             ("expired", totals.expired),
+            ("adjusted up", totals.adjusted.up),
+            ("adjusted down", totals.adjusted.down),
         ])
     }
 
@@ -560,6 +567,80 @@ fn post_due(instant: &str) -> Request {
     let day = jiff::tz::TimeZone::UTC.to_datetime(at).date();
     let command = Command::PostDue { member_id: member() };
     Request { id: CommandId::Due(member(), day), at, command }
+}
+
+/// What a member brings, which is nothing as yet.
+#[track_caller]
+fn brings(instant: &str) -> Luggage {
+    Luggage { at: at(instant), opening: Opening::default() }
+}
+
+/// What a member brings, being put together.
+#[derive(Clone)]
+struct Luggage {
+    at: Timestamp,
+    opening: Opening,
+}
+
+impl Luggage {
+    #[track_caller]
+    fn lot(mut self, points: u64, last_good_day: &str) -> Self {
+        let points = points.try_into().unwrap();
+        let last_good_day = last_good_day.parse().unwrap();
+        self.opening.lots.push(BroughtLot { points, last_good_day });
+        self
+    }
+
+    /// Pending points, with an order's last good day.
+    #[track_caller]
+    fn pending(mut self, points: u64, matures_at: &str) -> Self {
+        let (points, matures_at) = (points.try_into().unwrap(), at(matures_at));
+        self.opening.pending.push(BroughtPending { points, matures_at, last_good_day: None });
+        self
+    }
+
+    /// The last good day of the newest pending points.
+    #[track_caller]
+    fn through(mut self, day: &str) -> Self {
+        self.opening.pending.last_mut().unwrap().last_good_day = Some(day.parse().unwrap());
+        self
+    }
+
+    #[track_caller]
+    fn debt(mut self, points: u64) -> Self {
+        self.opening.debt = points.try_into().unwrap();
+        self
+    }
+
+    #[track_caller]
+    fn level(mut self, level: &str, valid_through: Option<&str>) -> Self {
+        let valid_through = valid_through.map(|it| it.parse().unwrap());
+        let level = level.try_into().unwrap();
+        self.opening.level = Some(BroughtLevel { level, valid_through });
+        self
+    }
+
+    #[track_caller]
+    fn month(mut self, month: &str, spend: u64, orders: u32) -> Self {
+        let month = month.to_owned().try_into().unwrap();
+        self.opening.months.push(MonthProgress { month, measure: measure(spend, orders) });
+        self
+    }
+
+    fn earlier(mut self, spend: u64, orders: u32) -> Self {
+        self.opening.earlier = measure(spend, orders);
+        self
+    }
+}
+
+fn measure(spend: u64, orders: u32) -> Measure {
+    Measure { spend: Spend::of_minor(minor(spend)), orders }
+}
+
+impl From<Luggage> for Request {
+    fn from(luggage: Luggage) -> Self {
+        Self::open(member(), luggage.at, luggage.opening)
+    }
 }
 
 #[test]
@@ -2248,4 +2329,374 @@ fn a_refund_is_never_overtaken() {
     shop.does(refund("A", "r", "2024-01-16T10:00Z", 1_000));
 
     assert_eq!(shop.balance(), "available 50, pending 0, debt 0");
+}
+
+#[test]
+fn brought_points_lie_in_lots_by_their_last_good_days() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(
+        brings("2026-01-15T12:00Z")
+            .lot(30, "2026-12-31")
+            .lot(50, "2026-06-30")
+            .lot(0, "2026-03-31")
+            .lot(7, "2026-12-31"),
+    );
+
+    assert_eq!(shop.lots(), "2026-06-30 50, 2026-12-31 37");
+    assert_eq!(shop.balance(), "available 87, pending 0, debt 0");
+    assert_eq!(shop.totals(), "adjusted up 87");
+    assert_eq!(shop.as_of("2026-07-01T12:00Z").totals(), "expired 50, adjusted up 87");
+}
+
+#[test]
+fn brought_points_join_those_earned_here_of_the_same_last_good_day() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2026-01-15T12:00Z", 5_000));
+
+    shop.does(brings("2026-01-16T12:00Z").lot(30, "2027-01-15").lot(1, "2026-02-01"));
+
+    assert_eq!(shop.lots(), "2026-02-01 1, 2027-01-15 80");
+}
+
+#[test]
+fn brought_points_whose_last_good_day_is_over_are_gone_at_once() {
+    let mut shop = Shop::of(json!({}));
+
+    // London is an hour ahead of UTC: the 30th is over.
+    shop.does(brings("2026-06-30T23:00Z").lot(50, "2026-06-30").lot(20, "2026-07-01").debt(5));
+
+    assert_eq!(shop.lots(), "2026-07-01 15");
+    assert_eq!(shop.totals(), "expired 50, adjusted up 70, adjusted down 5");
+}
+
+#[test]
+fn brought_pending_points_mature_at_their_instant() {
+    let mut shop =
+        Shop::of(json!({"earning": {"pending_days": 14, "expiry_rounding": "month_end"}}));
+
+    shop.does(
+        brings("2026-01-15T12:00Z")
+            .pending(40, "2026-01-20T08:00Z")
+            .pending(9, "2026-01-20T08:00Z")
+            .through("2026-03-01")
+            .pending(2, "2026-01-20T08:00Z")
+            .through("2026-03-01"),
+    );
+
+    assert_eq!(shop.balance(), "available 0, pending 51, debt 0");
+    assert_eq!(shop.as_of("2026-01-20T07:59Z").balance(), "available 0, pending 51, debt 0");
+    // Without a last good day it is that of an order paid on 6 January, which matures then.
+    let later = shop.as_of("2026-01-20T08:00Z");
+    assert_eq!(later.lots(), "2026-03-01 11, 2027-01-31 40");
+}
+
+#[test]
+fn brought_pending_points_that_have_matured_can_be_used_unless_they_are_over() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(
+        brings("2026-01-15T12:00Z")
+            .pending(40, "2026-01-15T12:00Z")
+            .through("2026-02-28")
+            .pending(5, "2026-01-10T00:00Z")
+            .through("2026-01-14")
+            .pending(3, "2026-02-10T00:00Z")
+            .through("2026-01-14"),
+    );
+
+    assert_eq!(shop.lots(), "2026-02-28 40");
+    assert_eq!(shop.balance(), "available 40, pending 0, debt 0");
+    assert_eq!(shop.totals(), "expired 8, adjusted up 48");
+}
+
+#[test]
+fn a_refund_finds_its_orders_pending_points_among_brought_ones_of_the_same_instant() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 10}}));
+    shop.does(
+        brings("2026-01-01T12:00Z")
+            .pending(10, "2026-01-15T12:00Z")
+            .through("2027-01-05")
+            .pending(20, "2026-01-15T12:00Z")
+            .through("2027-03-31"),
+    );
+    shop.does(order("A", "2026-01-05T12:00Z", 3_000));
+    shop.does(order("B", "2026-01-05T12:00Z", 4_000));
+
+    shop.does(refund("A", "r1", "2026-01-06T12:00Z", 1_000));
+    shop.does(basket("A", "2026-01-07T12:00Z").line("1", 7_000).into_change("c"));
+    shop.does(cancel("B", "2026-01-08T12:00Z"));
+    shop.does(cancel("A", "2026-01-08T12:00Z"));
+
+    assert_eq!(shop.balance(), "available 0, pending 30, debt 0");
+    let later = shop.as_of("2026-01-15T12:00Z");
+    assert_eq!(later.lots(), "2027-01-05 10, 2027-03-31 20");
+}
+
+#[test]
+fn brought_pending_points_pay_a_debt_after_those_of_earlier_entries_and_of_the_same_instant() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 10}}));
+    shop.does(order("A", "2026-01-05T12:00Z", 1_000));
+
+    shop.does(
+        brings("2026-01-06T12:00Z")
+            .pending(20, "2026-01-15T12:00Z")
+            .through("2026-12-31")
+            .pending(20, "2026-01-15T12:00Z")
+            .through("2027-01-05")
+            .debt(15),
+    );
+
+    // 10 of the order, and 5 of what was brought into the first lot.
+    let later = shop.as_of("2026-01-15T12:00Z");
+    assert_eq!(later.lots(), "2026-12-31 15, 2027-01-05 20");
+}
+
+#[test]
+fn what_was_brought_and_what_is_earned_together_are_never_more_than_can_be_counted() {
+    let mut shop = Shop::of(json!({"earning": {"points_per_unit": "100"}}));
+    shop.does(brings("2026-01-15T12:00Z").lot(1, "2026-12-31").debt(1));
+
+    let most = Points::MAX.get();
+    assert_eq!(shop.refuses(order("A", "2026-01-16T12:00Z", most - 1)), Rejection::OutOfRange);
+    shop.does(order("B", "2026-01-16T12:00Z", most - 2));
+}
+
+#[test]
+fn a_brought_debt_is_paid_by_the_lots_in_the_order_of_use() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2026-01-01T12:00Z", 4_000));
+
+    shop.does(brings("2026-01-15T12:00Z").lot(30, "2026-06-30").lot(30, "2027-06-30").debt(75));
+
+    assert_eq!(shop.lots(), "2027-06-30 25");
+    assert_eq!(shop.balance(), "available 25, pending 0, debt 0");
+    assert_eq!(shop.totals(), "earned 40, adjusted up 60, adjusted down 75");
+}
+
+#[test]
+fn a_brought_debt_larger_than_the_lots_is_owed_and_paid_by_what_comes() {
+    let mut shop = Shop::of(json!({}));
+
+    shop.does(
+        brings("2026-01-15T12:00Z").lot(30, "2026-06-30").pending(10, "2026-01-20T12:00Z").debt(75),
+    );
+
+    assert_eq!(shop.balance(), "available 0, pending 10, debt 45");
+    assert_eq!(shop.as_of("2026-01-21T12:00Z").balance(), "available 0, pending 0, debt 35");
+    shop.does(order("A", "2026-01-16T12:00Z", 5_000));
+    assert_eq!(shop.balance(), "available 5, pending 10, debt 0");
+}
+
+#[test]
+fn brought_points_pay_a_debt_made_here() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2026-01-01T12:00Z", 4_000));
+    shop.does(spend("s", "2026-01-02T12:00Z", 40));
+    shop.does(cancel("A", "2026-01-03T12:00Z"));
+
+    shop.does(brings("2026-01-15T12:00Z").lot(100, "2026-06-30"));
+
+    assert_eq!(shop.balance(), "available 60, pending 0, debt 0");
+}
+
+#[test]
+fn a_brought_level_is_in_force_from_then_on() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(brings("2026-01-15T12:00Z").level("gold", Some("2026-03-15")));
+    shop.does(order("A", "2026-01-15T12:00Z", 1_000));
+
+    assert_eq!(shop.level(), "gold through 2026-03-15");
+    assert_eq!(shop.components("A"), "base 10, tier:gold 2");
+    // 12 months with 10.00 in them are not enough for more than one level below.
+    assert_eq!(shop.as_of("2026-03-16T00:00Z").level(), "silver through 2027-03-31");
+}
+
+#[test]
+fn a_brought_level_without_validity_is_as_if_it_were_reached() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(brings("2026-01-15T12:00Z").level("silver", None));
+
+    assert_eq!(shop.level(), "silver through 2027-01-31");
+}
+
+#[test]
+fn a_brought_lowest_level_changes_nothing() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(brings("2026-01-15T12:00Z").level("blue", Some("2026-12-31")));
+
+    assert_eq!(shop.level(), "blue");
+    assert_eq!(shop.account.tier.level, None);
+}
+
+#[test]
+fn a_brought_level_takes_no_better_one_away() {
+    let level_after = |brought: Luggage| {
+        let mut shop = Shop::of(silver_and_gold());
+        shop.does(order("A", "2026-01-10T12:00Z", 20_000));
+        shop.does(brought);
+        shop.level()
+    };
+    let brings = || brings("2026-01-15T12:00Z");
+
+    assert_eq!(level_after(brings().level("gold", Some("2026-02-28"))), "gold through 2026-02-28");
+    let silver = "silver through 2027-01-31";
+    assert_eq!(level_after(brings().level("silver", Some("2026-12-31"))), silver);
+    assert_eq!(level_after(brings().level("blue", None)), silver);
+    // Its review would leave silver for less time.
+    assert_eq!(level_after(brings().level("gold", Some("2025-12-31"))), silver);
+    let longer = "silver through 2027-06-30";
+    assert_eq!(level_after(brings().level("silver", Some("2027-06-30"))), longer);
+}
+
+#[test]
+fn a_brought_level_that_has_ended_is_reviewed_at_once_by_what_was_brought_with_it() {
+    let level_with = |months: &[(&str, u64)]| {
+        let mut shop =
+            Shop::of(silver_and_gold_with(json!({"tiers": {"review": "to_qualifying"}})));
+        let mut brought = brings("2026-01-15T12:00Z").level("gold", Some("2025-06-30"));
+        for (month, spend) in months {
+            brought = brought.month(month, *spend, 1);
+        }
+        shop.does(brought);
+        (shop.level(), shop.fell_due())
+    };
+    let is = |level: &str, due: &str| (level.to_owned(), due.to_owned());
+
+    assert_eq!(level_with(&[("2025-06", 9_999)]), is("blue", "reviewed blue"));
+    let silver = is("silver through 2026-06-30", "reviewed silver");
+    assert_eq!(level_with(&[("2024-07", 10_000), ("2025-07", 90_000)]), silver);
+}
+
+#[test]
+fn brought_progress_counts_at_the_next_order() {
+    let mut shop = Shop::of(silver_and_gold());
+
+    shop.does(
+        brings("2026-01-15T12:00Z")
+            .month("2025-01", 90_000, 9)
+            .month("2025-02", 30_000, 1)
+            .month("2026-01", 5_000, 1)
+            .month("2026-01", 5_000, 0)
+            .earlier(70_000, 7),
+    );
+    assert_eq!(shop.level(), "blue");
+    assert_eq!(shop.progress("2026-01"), "spend 10000, orders 1");
+    assert_eq!(shop.account.progress.lifetime, measure(200_000, 18));
+
+    // 300.00 + 100.00 + 99.99 within twelve months: silver. And a penny more: gold.
+    shop.does(order("A", "2026-01-16T12:00Z", 9_999));
+    assert_eq!(shop.level(), "silver through 2027-01-31");
+    shop.does(order("B", "2026-01-16T12:00Z", 1));
+    assert_eq!(shop.level(), "gold through 2027-01-31");
+}
+
+#[test]
+fn brought_progress_of_all_time_counts_where_levels_do() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"tiers": {"window": "lifetime"}})));
+
+    shop.does(brings("2026-01-15T12:00Z").earlier(45_000, 1).month("2014-03", 4_000, 1));
+    shop.does(order("A", "2026-01-16T12:00Z", 1_000));
+
+    assert_eq!(shop.level(), "gold through 2027-01-31");
+    assert_eq!(shop.progress("2014-03"), "spend 0, orders 0");
+}
+
+#[test]
+fn an_opening_that_is_late_takes_effect_at_the_accounts_clock() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2026-03-10T12:00Z", 1_000));
+
+    shop.does(
+        brings("2026-01-15T12:00Z")
+            .lot(30, "2026-02-28")
+            .pending(4, "2026-02-01T00:00Z")
+            .level("silver", None),
+    );
+
+    assert_eq!(shop.account.clock, Some(at("2026-03-10T12:00Z")));
+    assert_eq!(shop.totals(), "earned 10, expired 30, adjusted up 34");
+    assert_eq!(shop.level(), "silver through 2027-03-31");
+}
+
+#[test]
+fn whatever_is_brought_leaves_room_for_what_comes() {
+    let mut shop = Shop::of(silver_and_gold());
+    let most = BROUGHT_POINTS_MAX;
+    let brought = |points, debt, orders| {
+        brings("2026-01-15T12:00Z")
+            .lot(points, "2026-12-31")
+            .debt(debt)
+            .earlier(i64::MAX.unsigned_abs(), orders)
+    };
+
+    for (points, debt, orders) in
+        [(most + 1, 0, 0), (0, most + 1, 0), (0, 0, BROUGHT_ORDERS_MAX + 1)]
+    {
+        assert_eq!(shop.refuses(brought(points, debt, orders)), Rejection::OutOfRange);
+    }
+    let endless = brings("2026-01-15T12:00Z").lot(1, "9999-12-31");
+    assert_eq!(shop.refuses(endless), Rejection::OutOfRange);
+    shop.does(brought(most, most, BROUGHT_ORDERS_MAX));
+    shop.does(order("A", "2026-01-16T12:00Z", 1_000_000_000_000));
+    shop.does(spend("s", "2026-01-16T12:00Z", 10_000_000_000));
+    shop.does(cancel("A", "2026-01-17T12:00Z"));
+
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 10000000000");
+}
+
+#[test]
+fn what_is_wrong_with_an_opening_comes_in_the_order_of_the_list() {
+    let mut shop = Shop::of(silver_and_gold());
+    let mut wrong = brings("2026-01-31T23:59Z").debt(BROUGHT_POINTS_MAX + 1).level("golf", None);
+    for day in 0..65_i64 {
+        let day = jiff::civil::date(2026, 3, 1).checked_add(jiff::Span::new().days(day)).unwrap();
+        wrong = wrong.lot(1, &day.to_string()).pending(1, &format!("{day}T00:00Z"));
+        wrong = wrong.month("2026-02", 1, 1);
+    }
+
+    let mut walk = |expected: Rejection, mend: fn(&mut Opening)| {
+        assert_eq!(shop.refuses(wrong.clone()), expected);
+        mend(&mut wrong.opening);
+    };
+    walk(Rejection::TooManyLots, |it| it.lots.truncate(64));
+    walk(Rejection::TooManyPending, |it| it.pending.truncate(64));
+    walk(Rejection::TooManyMonths, |it| it.months.truncate(64));
+    walk(Rejection::LevelNotInProgram { level: "golf".try_into().unwrap() }, |it| {
+        it.level.as_mut().unwrap().level = "gold".try_into().unwrap();
+    });
+    let month = "2026-02".to_owned().try_into().unwrap();
+    walk(Rejection::MonthNotReached { month }, |it| {
+        it.months =
+            vec![MonthProgress { month: "2026-01".to_owned().try_into().unwrap(), ..it.months[0] }];
+    });
+    walk(Rejection::OutOfRange, |it| it.debt = Points::ZERO);
+    shop.does(wrong);
+
+    assert_eq!(shop.balance(), "available 64, pending 64, debt 0");
+}
+
+#[test]
+fn an_opening_is_the_same_whenever_it_is_sent_and_another_with_other_content() {
+    let base = || brings("2026-01-15T12:00Z").lot(1, "2026-12-31").level("gold", None);
+    let print = |luggage: Luggage| Request::from(luggage).fingerprint();
+
+    let again = Luggage { at: at("2026-02-15T12:00Z"), ..base() };
+    assert_eq!(print(again), print(base()));
+    let others = [
+        base().lot(0, "2026-12-31"),
+        base().pending(1, "2026-03-01T00:00Z"),
+        base().pending(1, "2026-03-01T00:00Z").through("2026-12-31"),
+        base().debt(1),
+        base().level("gold", Some("2026-12-31")),
+        base().month("2026-01", 1, 0),
+        base().month("2026-01", 0, 1),
+        base().earlier(1, 0),
+    ];
+    let prints: std::collections::HashSet<_> = others.into_iter().map(print).collect();
+    assert_eq!(prints.len(), 8);
+    assert!(!prints.contains(&print(base())));
 }

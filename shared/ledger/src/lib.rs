@@ -74,6 +74,9 @@ pub enum Answered {
     Now(Arc<Entry>),
     /// The same command was answered before; nothing was written.
     Before(Arc<Entry>),
+    /// The command was refused and nothing was written, so that the same id can be used again: what a
+    /// member brings is refused for what the sender or the program can mend, and can be brought once.
+    Declined(Rejection),
     /// The id was used before for another command, which stands. A mistake of the sender, to be
     /// reported and never applied; nothing was written.
     Reused(Arc<Entry>),
@@ -337,11 +340,17 @@ pub async fn execute<L: Ledger, P: Patience>(
             Command::PayOrder(_)
             | Command::CorrectOrder { .. }
             | Command::Spend { .. }
-            | Command::GiveBack { .. } => !matches!(entry.answer, Answer::Refused(_)),
+            | Command::GiveBack { .. }
+            | Command::OpenAccount { .. } => !matches!(entry.answer, Answer::Refused(_)),
         };
         if reading == Reading::Cheap && !is_bound {
             reading = Reading::Newest;
             continue;
+        }
+        if let (Command::OpenAccount { .. }, Answer::Refused(rejection)) =
+            (&request.command, &entry.answer)
+        {
+            return Ok(Answered::Declined(rejection.clone()));
         }
         match ledger.append(change).await? {
             Appended::Now => return Ok(Answered::Now(entry)),

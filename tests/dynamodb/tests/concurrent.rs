@@ -1,5 +1,5 @@
 //! Many at once, really: requests interleave at every await, and each loses races that it decides again.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ async fn at_once<L: Ledger + Clone + Send + 'static>(
 fn entry(answered: &Answered) -> &Arc<Entry> {
     match answered {
         Answered::Now(entry) | Answered::Before(entry) | Answered::Reused(entry) => entry,
+        Answered::Declined(_) => panic!("nothing was brought: {answered:?}"),
     }
 }
 

@@ -8,9 +8,11 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use loyalty_domain::{
+    account::{Measure, MonthProgress},
     command::{Command, Correction, RefundLine, Request},
     id::{ClientId, CommandId, LineId, MemberId, RequestKey, Sku},
-    money::Minor,
+    money::{Minor, Spend},
+    opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
     program::{Program, ProgramSpec},
@@ -20,7 +22,7 @@ use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 22] = [
+const SHAPES: [&str; 23] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -32,6 +34,7 @@ const SHAPES: [&str; 22] = [
     r#"{"correction_refused":"#,
     r#"{"spent":"#,
     r#"{"given_back":"#,
+    r#"{"opened":"#,
     r#"{"waiting":"#,
     r#"{"refused":"#,
     r#""lines":{"taken":["#,
@@ -118,6 +121,33 @@ fn line(id: &str, amount: u64) -> Correction {
     ])
 }
 
+/// All that can be brought, of which the lots pay a debt.
+fn opening() -> Request {
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let measure = |spend, orders| Measure { spend: Spend::of_minor(minor(spend)), orders };
+    let opening = Opening {
+        lots: [("2026-03-31", 30), ("2026-12-31", 50), ("2025-12-31", 20)]
+            .map(|(day, it)| BroughtLot { points: points(it), last_good_day: day.parse().unwrap() })
+            .into(),
+        pending: vec![BroughtPending {
+            points: points(40),
+            matures_at: at("2026-01-20T00:00:00Z"),
+            last_good_day: None,
+        }],
+        debt: points(35),
+        level: Some(BroughtLevel {
+            level: "gold".try_into().unwrap(),
+            valid_through: Some("2026-06-30".parse().unwrap()),
+        }),
+        months: vec![MonthProgress {
+            month: "2025-12".to_owned().try_into().unwrap(),
+            measure: measure(12_345, 3),
+        }],
+        earlier: measure(678, 9),
+    };
+    Request::open("m3".try_into().unwrap(), at("2026-01-01T12:00:00Z"), opening)
+}
+
 /// A history that comes by every answer and every event.
 fn requests() -> Vec<Request> {
     let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from("1").unwrap());
@@ -179,6 +209,7 @@ fn requests() -> Vec<Request> {
         due_of(other(), "2026-03-10T00:00:00Z"),
         refund("gone", "r", "2026-05-01T00:00:00Z", Correction::Amount(minor(500))),
         due_of(other(), "2027-05-01T00:00:00Z"),
+        opening(),
     ]
 }
 

@@ -3,9 +3,12 @@
 
 use jiff::{Timestamp, ToSpan};
 use loyalty_domain::{
+    account::{Measure, MonthProgress},
+    calendar::Month,
     command::{Command, Correction, RefundLine, Request},
     id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
-    money::Minor,
+    money::{Minor, Spend},
+    opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
     program::{Program, ProgramSpec},
@@ -59,9 +62,55 @@ pub enum Step {
         member: u8,
         day: u16,
     },
+    Opening {
+        member: u8,
+        hours: u16,
+        brought: Brought,
+    },
     Repeat {
         step: u8,
     },
+}
+
+/// What a member brings: days, months and hours after the beginning, levels by rank.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    pub lots: Vec<(u16, u16)>,
+    pub pending: Vec<(u16, u16, Option<u16>)>,
+    pub debt: u16,
+    /// The fifth level is none of the program's.
+    pub level: Option<(u8, Option<u16>)>,
+    /// Months after January of the year before.
+    pub months: Vec<(u8, u32, u8)>,
+    pub earlier: u32,
+}
+
+fn any_brought() -> impl Strategy<Value = Brought> {
+    let day = || 0..1_100_u16;
+    // At few instants and on few days, so that several meet there, and with those of orders.
+    let hours = || prop_oneof![0..17_520_u16, (0..6_u16).prop_map(|it| it * 2_400)];
+    (
+        prop::collection::vec((0..500_u16, day()), 0..4),
+        prop::collection::vec(
+            (0..500_u16, hours(), prop::option::of((0..5_u16).prop_map(|it| it * 200))),
+            0..4,
+        ),
+        prop_oneof![2 => Just(0_u16), 1 => 0..900_u16],
+        prop::option::weighted(
+            0.5,
+            (prop_oneof![9 => 0..4_u8, 1 => Just(4_u8)], prop::option::of(day())),
+        ),
+        prop::collection::vec((0..24_u8, 0..90_000_u32, 0..4_u8), 0..4),
+        prop_oneof![Just(0_u32), 0..90_000_u32],
+    )
+        .prop_map(|(lots, pending, debt, level, months, earlier)| Brought {
+            lots,
+            pending,
+            debt,
+            level,
+            months,
+            earlier,
+        })
 }
 
 /// Any step, within two years.
@@ -92,6 +141,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         2 => (0..6_u8, hours(), 0..900_u16)
             .prop_map(|(spend, hours, points)| Step::GiveBack { spend, hours, points }),
         2 => (0..3_u8, 0..730_u16).prop_map(|(member, day)| Step::Due { member, day }),
+        2 => (0..3_u8, hours(), any_brought())
+            .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
         2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
     ]
 }
@@ -247,6 +298,9 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 let command = Command::PostDue { member_id: member(*number) };
                 requests.push(Request { id, at, command });
             }
+            Step::Opening { member: number, hours, brought } => {
+                requests.push(Request::open(member(*number), at(*hours), opening(brought)));
+            }
             Step::Repeat { step } => {
                 if let Some(request) = requests.get(usize::from(*step)).cloned() {
                     requests.push(request);
@@ -255,6 +309,44 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
         }
     }
     requests
+}
+
+fn opening(brought: &Brought) -> Opening {
+    let points = |it: u16| Points::try_from(u64::from(it)).unwrap();
+    let day = |it: u16| jiff::civil::date(2020, 1, 1).checked_add(i64::from(it).days()).unwrap();
+    let measure = |spend: u32, orders: u8| Measure {
+        spend: Spend::of_minor(Minor::try_from(u64::from(spend)).unwrap()),
+        orders: orders.into(),
+    };
+    let lots = brought.lots.iter();
+    let pending = brought.pending.iter();
+    let months = brought.months.iter();
+    Opening {
+        lots: lots
+            .map(|it| BroughtLot { points: points(it.0), last_good_day: day(it.1) })
+            .collect(),
+        pending: pending
+            .map(|it| BroughtPending {
+                points: points(it.0),
+                matures_at: at(it.1),
+                last_good_day: it.2.map(day),
+            })
+            .collect(),
+        debt: points(brought.debt),
+        level: brought.level.map(|(rank, valid_through)| BroughtLevel {
+            level: ["a", "b", "c", "d", "e"][usize::from(rank)].try_into().unwrap(),
+            valid_through: valid_through.map(day),
+        }),
+        months: months
+            .map(|it| MonthProgress {
+                month: Month::of(
+                    jiff::civil::date(2019, 1, 1).checked_add(i64::from(it.0).months()).unwrap(),
+                ),
+                measure: measure(it.1, it.2),
+            })
+            .collect(),
+        earlier: measure(brought.earlier, 1),
+    }
 }
 
 /// 10,000 histories in the test command; more by a variable.

@@ -22,6 +22,7 @@ use loyalty_domain::{
     event::Event,
     id::{ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
     money::Minor,
+    opening::{BroughtLevel, BroughtLot, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
     program::{Program, ProgramSpec},
@@ -47,6 +48,7 @@ pub async fn every_ledger<L: Ledger + Accounts>(empty: impl Fn() -> L) {
     refunds_of_one_order_add_up_however_many_there_are(&empty()).await;
     a_refused_refund_is_remembered_and_the_next_one_taken(&empty()).await;
     a_guests_order_is_corrected_without_any_account(&empty()).await;
+    a_member_brings_what_it_has_once_and_what_was_declined_can_be_mended(&empty()).await;
     a_statement_goes_back_page_by_page_to_the_first_entry(&empty()).await;
     posting_what_is_due_says_when_to_look_again_even_if_nothing_was(&empty()).await;
     an_order_of_ten_thousand_lines_is_kept_whole(&empty()).await;
@@ -143,7 +145,9 @@ async fn answer(ledger: &impl Ledger, request: &Request) -> Answered {
 fn now(answered: Answered) -> Arc<Entry> {
     match answered {
         Answered::Now(entry) => entry,
-        Answered::Before(_) | Answered::Reused(_) => panic!("not answered now: {answered:?}"),
+        Answered::Before(_) | Answered::Declined(_) | Answered::Reused(_) => {
+            panic!("not answered now: {answered:?}")
+        }
     }
 }
 
@@ -391,6 +395,40 @@ async fn a_statement_goes_back_page_by_page_to_the_first_entry(ledger: &impl Led
     }
 
     assert_eq!(sequences, (1..=37).rev().collect::<Vec<_>>());
+}
+
+async fn a_member_brings_what_it_has_once_and_what_was_declined_can_be_mended(
+    ledger: &impl Ledger,
+) {
+    let brings = |points: u64, level: &str, second| {
+        let lot = BroughtLot {
+            points: Points::try_from(points).unwrap(),
+            last_good_day: jiff::civil::date(2026, 6, 30),
+        };
+        let level = level.try_into().unwrap();
+        let level = Some(BroughtLevel { level, valid_through: None });
+        let opening = Opening { lots: vec![lot], level, ..Opening::default() };
+        Request::open(member("m#1"), instant(second), opening)
+    };
+    now(answer(ledger, &order("o1", "m#1", 5_000, 0)).await);
+
+    let declined = answer(ledger, &brings(70, "sliver", 1)).await;
+    let entry = now(answer(ledger, &brings(70, "silver", 1)).await);
+    let again = answer(ledger, &brings(70, "silver", 9)).await;
+    let more = answer(ledger, &brings(80, "silver", 1)).await;
+    let wrong = answer(ledger, &brings(70, "sliver", 1)).await;
+
+    let level = "sliver".try_into().unwrap();
+    assert_eq!(declined, Answered::Declined(Rejection::LevelNotInProgram { level }));
+    assert_eq!((entry.sequence, entry.balance.unwrap().available.get()), (Some(2), 120));
+    assert_eq!(again, Answered::Before(Arc::clone(&entry)));
+    assert_eq!(more, Answered::Reused(Arc::clone(&entry)));
+    assert_eq!(wrong, Answered::Reused(entry));
+    let account = account(ledger, "m#1").await;
+    assert_eq!((account.sequence, account.available().unwrap().get()), (2, 120));
+    let look = spend("look", "m#1", 1, 0);
+    let due_after = ledger.load(&look, Reading::Newest).await.unwrap().due_after;
+    assert_eq!(due_after, Some(jiff::civil::date(2026, 6, 30)));
 }
 
 async fn posting_what_is_due_says_when_to_look_again_even_if_nothing_was(ledger: &impl Ledger) {

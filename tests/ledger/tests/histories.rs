@@ -30,7 +30,8 @@ fn posted(program: &Program, requests: &[Request]) -> MemoryLedger {
     ledger
 }
 
-/// earned - clawed back - spent + given back - expired = available + pending + held - debt.
+/// earned - clawed back - spent + given back - expired ± adjusted
+/// = available + pending + held - debt.
 fn assert_conserved(account: &Account) {
     let Balance { available, pending, held, debt } = account.balance().unwrap();
     let totals = account.totals;
@@ -38,7 +39,9 @@ fn assert_conserved(account: &Account) {
     assert_eq!(
         signed(totals.earned) - signed(totals.clawed_back) - signed(totals.spent)
             + signed(totals.given_back)
-            - signed(totals.expired),
+            - signed(totals.expired)
+            + signed(totals.adjusted.up)
+            - signed(totals.adjusted.down),
         signed(available) + signed(pending) + signed(held) - signed(debt),
         "{account:#?}"
     );
@@ -103,8 +106,10 @@ proptest! {
                 prop_assert_eq!(&serde_json::from_str::<Entry>(&json).unwrap(), entry);
             }
             let points = |it: Points| i128::from(it.get());
-            issued += points(account.totals.earned) + points(account.totals.given_back);
-            retired += points(account.totals.clawed_back)
+            let adjusted = account.totals.adjusted;
+            issued += points(account.totals.earned) + points(account.totals.given_back)
+                + points(adjusted.up);
+            retired += points(adjusted.down) + points(account.totals.clawed_back)
                 + points(account.totals.spent)
                 + points(account.totals.expired);
             let balance = account.balance().unwrap();

@@ -419,7 +419,8 @@ impl Example {
                 | Event::Corrected(_)
                 | Event::CorrectionRefused { .. }
                 | Event::Spent { .. }
-                | Event::GivenBack { .. } => (),
+                | Event::GivenBack { .. }
+                | Event::Opened(_) => (),
             }
         }
         let earned = earned.ok_or(OutOfRange)?;

@@ -1,6 +1,6 @@
 //! `simulate`: a shop's own history under a program, before anything is deployed.
 
-mod report;
+pub(crate) mod report;
 mod run;
 
 use std::{
@@ -239,7 +239,7 @@ impl Simulate {
 }
 
 /// Where a file is or will be, unless it is no regular file, such as a pipe.
-fn real(path: &Path) -> Option<PathBuf> {
+pub(crate) fn real(path: &Path) -> Option<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return real.is_file().then_some(real);
     }

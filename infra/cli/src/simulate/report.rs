@@ -174,6 +174,10 @@ fn write_tally(out: &mut dyn Write, run: &Run, is_one_of_two: bool, as_of: Date)
     if tally.left_out > 0 {
         lines.push(format!("{} at or after {as_of}, left out", count(tally.left_out)));
     }
+    if tally.openings > 0 {
+        let balances = of(tally.openings, "opening balance");
+        lines.push(format!("{balances} brought from another system"));
+    }
     if tally.repeated > 0 {
         lines.push(format!("{} repeated, which changes nothing", count(tally.repeated)));
     }
@@ -224,7 +228,11 @@ fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Resu
         (sums.outstanding, "outstanding"),
         (sums.debt, "owed by members"),
     ];
-    for (number, what) in rows {
+    let brought = [
+        (sums.brought, "brought from another system"),
+        (sums.brought_debt, "owed there, and brought along"),
+    ];
+    for (number, what) in brought.into_iter().filter(|it| it.0 > 0).chain(rows) {
         table.add_row([thousands(number), what.to_owned()]);
     }
     print(out, &mut table, 1)?;
@@ -233,8 +241,11 @@ fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Resu
     match program.spec().point_value {
         Some(value) => {
             let given = given_minor(sums, value, currency);
-            let share =
-                share(given, sums.revenue_minor).map_or_else(String::new, |it| format!(", {it}"));
+            let share = match share(given, sums.revenue_minor) {
+                // What was brought was given for revenue that may not have been brought.
+                _ if sums.brought > 0 => ", what was brought included".to_owned(),
+                share => share.map_or_else(String::new, |it| format!(", {it}")),
+            };
             writeln!(
                 out,
                 "  Given: {} of {revenue} eligible revenue{share}, at {value} {currency} a point\n",
@@ -251,7 +262,8 @@ fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Resu
 
 /// What the points that were given and not lost are worth, in minor units, rounded down.
 fn given_minor(sums: &Sums, value: Rate, currency: Currency) -> u128 {
-    let points = sums.earned.saturating_sub(sums.clawed_back).saturating_sub(sums.expired);
+    let given = sums.earned.saturating_add(sums.brought);
+    let points = given.saturating_sub(sums.clawed_back).saturating_sub(sums.expired);
     let unit = 10_u128.saturating_pow(currency.exponent().into());
     let scale = 10_u128.saturating_pow(value.scale().into());
     let product = points.saturating_mul(value.mantissa().into()).saturating_mul(unit);
@@ -385,13 +397,13 @@ fn direction(first: &Program, old: usize, second: &Program, new: usize) -> Order
 }
 
 /// A table without lines, whose first columns are numbers.
-fn plain_table() -> Table {
+pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table
 }
 
-fn print(out: &mut dyn Write, table: &mut Table, numbers: usize) -> io::Result<()> {
+pub(crate) fn print(out: &mut dyn Write, table: &mut Table, numbers: usize) -> io::Result<()> {
     table.column_iter_mut().take(numbers).for_each(|column| {
         column.set_cell_alignment(CellAlignment::Right);
     });
@@ -420,26 +432,26 @@ fn money(minor: u128, currency: Currency) -> String {
     format!("{whole}.{rest:0width$} {currency}", width = usize::from(exponent))
 }
 
-fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     thousands(number.into())
 }
 
-fn members_of(number: u64) -> String {
+pub(crate) fn members_of(number: u64) -> String {
     of(number, "member")
 }
 
 /// A number of things, in words that agree.
-fn of(number: u64, what: &str) -> String {
+pub(crate) fn of(number: u64, what: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {what}{ending}", count(number))
 }
 
-fn size(number: usize) -> u64 {
+pub(crate) fn size(number: usize) -> u64 {
     number.try_into().unwrap_or(u64::MAX)
 }
 
 /// A number with commas between its thousands.
-fn thousands(number: u128) -> String {
+pub(crate) fn thousands(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len().saturating_mul(2));
     for (index, digit) in digits.chars().enumerate() {

@@ -37,6 +37,8 @@ pub(crate) struct Run {
 pub(crate) struct Tally {
     /// Orders that took effect.
     pub(crate) orders: u64,
+    /// Balances that were brought.
+    pub(crate) openings: u64,
     /// Refunds, cancellations and changes that took effect.
     pub(crate) corrections: u64,
     /// Refunds and the like that came before their order.
@@ -85,6 +87,7 @@ impl Run {
             pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
         match answered {
             Answered::Now(entry) => self.count(line, request, &entry),
+            Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
             Answered::Before(_) => self.tally.repeated += 1,
             Answered::Reused(entry) => {
                 let what = format!("{} had other content before, which stands", named(&entry.id));
@@ -96,17 +99,20 @@ impl Run {
 
     fn count(&mut self, line: u64, request: &Request, entry: &Entry) {
         match (&entry.answer, &request.command) {
-            (Answer::Refused(rejection), _) => {
-                let mut what = format!("{}: {rejection}", named(&entry.id));
-                if let Rejection::CurrencyNotInProgram { currency } = rejection {
-                    what.push_str(&format!("; add `{currency}` to its [rates]"));
-                }
-                self.tally.refused.push((line, what));
-            }
+            (Answer::Refused(rejection), _) => self.refuse(line, &entry.id, rejection),
             (Answer::Waiting(_), _) => self.tally.waiting += 1,
             (Answer::Accepted(_), Command::PayOrder(_)) => self.tally.orders += 1,
+            (Answer::Accepted(_), Command::OpenAccount { .. }) => self.tally.openings += 1,
             (Answer::Accepted(_), _) => self.tally.corrections += 1,
         }
+    }
+
+    fn refuse(&mut self, line: u64, id: &CommandId, rejection: &Rejection) {
+        let mut what = format!("{}: {rejection}", named(id));
+        if let Rejection::CurrencyNotInProgram { currency } = rejection {
+            what.push_str(&format!("; add `{currency}` to its [rates]"));
+        }
+        self.tally.refused.push((line, what));
     }
 
     /// Every member, brought to the first instant of `as_of`, sorted by id as text.
@@ -147,6 +153,7 @@ fn named(id: &CommandId) -> String {
         CommandId::Refund(order, refund) => format!("refund {refund} of order {order}"),
         CommandId::Change(order, change) => format!("change {change} of order {order}"),
         CommandId::Cancel(order) => format!("the cancellation of order {order}"),
+        CommandId::Opening(member) => format!("the opening balance of member {member}"),
         CommandId::Request { .. } | CommandId::Due(..) => id.to_string(),
     }
 }
@@ -205,6 +212,9 @@ pub(crate) struct Sums {
     pub(crate) earned: u128,
     pub(crate) clawed_back: u128,
     pub(crate) expired: u128,
+    /// Points brought from another system, and what was owed there.
+    pub(crate) brought: u128,
+    pub(crate) brought_debt: u128,
     pub(crate) outstanding: u128,
     pub(crate) debt: u128,
     /// What orders came to, less refunds, in minor units of the program's currency.
@@ -222,6 +232,8 @@ impl Sums {
             add(&mut sums.earned, member.account.totals.earned);
             add(&mut sums.clawed_back, member.account.totals.clawed_back);
             add(&mut sums.expired, member.account.totals.expired);
+            add(&mut sums.brought, member.account.totals.adjusted.up);
+            add(&mut sums.brought_debt, member.account.totals.adjusted.down);
             add(&mut sums.outstanding, member.balance.available);
             add(&mut sums.outstanding, member.balance.pending);
             add(&mut sums.debt, member.balance.debt);

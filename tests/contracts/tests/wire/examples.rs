@@ -118,3 +118,41 @@ fn a_refund_of_an_amount_names_no_lines() {
     };
     assert_eq!(amount.get(), 120);
 }
+
+#[test]
+fn a_balance_is_all_that_a_member_brings() {
+    let (id, command) = command("balance.opened.full.envelope.json");
+
+    assert_eq!(id, "B#member-7f3a");
+    let Command::OpenAccount { member_id, opening } = command else { panic!("{command:?}") };
+    assert_eq!(member_id.as_str(), "member-7f3a");
+    let lots: Vec<_> =
+        opening.lots.iter().map(|it| (it.points.get(), it.last_good_day.to_string())).collect();
+    assert_eq!(lots, [(1200, "2026-12-31".to_owned()), (350, "2027-06-30".to_owned())]);
+    let pending: Vec<_> = opening
+        .pending
+        .iter()
+        .map(|it| {
+            let day = it.last_good_day.map_or_else(|| "as orders".to_owned(), |it| it.to_string());
+            format!("{} at {} through {day}", it.points, it.matures_at)
+        })
+        .collect();
+    assert_eq!(
+        pending,
+        [
+            "80 at 2026-07-09T08:15:00Z through as orders",
+            "45 at 2026-07-11T22:00:00Z through 2027-06-30"
+        ]
+    );
+    assert_eq!(opening.debt.get(), 20);
+    let level = opening.level.unwrap();
+    assert_eq!(level.level.as_str(), "gold");
+    assert_eq!(level.valid_through, Some("2027-03-31".parse().unwrap()));
+    let months: Vec<_> = opening
+        .months
+        .iter()
+        .map(|it| format!("{} {} {}", it.month, it.measure.spend, it.measure.orders))
+        .collect();
+    assert_eq!(months, ["2026-03 25990 2", "2026-06 8000 1"]);
+    assert_eq!((opening.earlier.spend.minor(), opening.earlier.orders), (412_050, 37));
+}

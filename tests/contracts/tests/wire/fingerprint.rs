@@ -99,8 +99,8 @@ pub(super) fn leaves(value: &Value, at: &str, all: &mut Vec<String>) {
 /// What is not part of the fact.
 fn is_beside_the_fact(pointer: &str) -> bool {
     // How an order is named cannot change what its event is; a discount's code is not kept; and a
-    // cancellation happens once to an order, whenever that was.
-    ["/code", "/shop_note", "/version", "/type", "/cancelled_at"]
+    // cancellation happens once to an order, as an opening does to a member, whenever that was.
+    ["/code", "/shop_note", "/version", "/type", "/cancelled_at", "/opened_at"]
         .iter()
         .any(|it| pointer.ends_with(it))
 }
@@ -111,6 +111,8 @@ fn other(pointer: &str, value: &Value) -> Option<Value> {
     Some(match value {
         Value::String(_) if field == "currency" => json!("CHF"),
         Value::String(_) if field.ends_with("_at") => json!("2026-06-30T09:15:01.000000001Z"),
+        Value::String(_) if field.ends_with("_through") => json!("2028-02-29"),
+        Value::String(_) if field == "month" => json!("2026-01"),
         Value::String(_) if field == "unit_price_minor" => json!("7.5"),
         Value::String(text) => json!(format!("{text}+")),
         Value::Number(number) => json!(number.as_u64().unwrap() + 1),
@@ -145,6 +147,7 @@ fn an_event_is_another_if_any_field_is() {
     // Every field that an event can have, so that a new one cannot be forgotten in the examples.
     let fields = [
         "amount_minor",
+        "available_at",
         "cancelled_at",
         "category",
         "change_id",
@@ -152,12 +155,18 @@ fn an_event_is_another_if_any_field_is() {
         "channel",
         "code",
         "currency",
+        "debt",
         "gift_card",
         "id",
+        "level",
         "member_id",
+        "month",
+        "opened_at",
         "order_id",
+        "orders",
         "paid_at",
         "paid_with_points_minor",
+        "points",
         "quantity",
         "referral_code",
         "refund_id",
@@ -165,8 +174,11 @@ fn an_event_is_another_if_any_field_is() {
         "shipping_minor",
         "shop_note",
         "sku",
+        "spend_minor",
         "tax_minor",
         "unit_price_minor",
+        "usable_through",
+        "valid_through",
     ];
     assert_eq!(walked, fields);
 }

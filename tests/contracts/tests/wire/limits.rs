@@ -5,7 +5,7 @@ use loyalty_contracts::{BODY_BYTES_MAX, parse};
 use loyalty_domain::order::LINES_MAX;
 use serde_json::{Value, json};
 
-use crate::{order, order_of, order_with, received_at};
+use crate::{balance, balance_with, order, order_of, order_with, received_at};
 
 /// The name of the outcome, or `accepted`.
 fn outcome(body: &[u8]) -> &'static str {
@@ -241,4 +241,85 @@ fn two_orders_in_one_message_are_none() {
     body.extend(order_of(1));
 
     assert_eq!(outcome(&body), "not_json");
+}
+
+#[test]
+fn a_balance_has_at_most_sixty_four_of_each() {
+    let lots = |number| {
+        (0..number).map(|_| json!({ "points": 1, "usable_through": "2026-12-31" })).collect()
+    };
+    let pending = |number| {
+        (0..number)
+            .map(|_| json!({ "points": 1, "available_at": "2026-12-31T00:00:00Z" }))
+            .collect()
+    };
+    let months = |number| {
+        (0..number)
+            .map(|it| {
+                let month = format!("{}-{:02}", 2020 + it / 12, it % 12 + 1);
+                json!({ "month": month, "spend_minor": 1, "orders": 1 })
+            })
+            .collect()
+    };
+    let lists: [(&str, &dyn Fn(u32) -> Value); 3] =
+        [("lots", &lots), ("pending", &pending), ("months", &months)];
+    for (field, list) in lists {
+        assert_eq!(outcome(&balance_with(field, list(64))), "accepted", "{field}");
+        assert_eq!(outcome(&balance_with(field, list(65))), "too_many", "{field}");
+    }
+}
+
+#[test]
+fn a_balance_may_bring_points_that_are_over_and_points_that_are_to_come() {
+    for day in ["1970-01-01", "2025-12-31", "2299-12-31", "2028-02-29"] {
+        let lots = json!([{ "points": 5, "usable_through": day }]);
+        assert_eq!(outcome(&balance_with("lots", lots)), "accepted", "{day}");
+        let tier = json!({ "level": "gold", "valid_through": day });
+        assert_eq!(outcome(&balance_with("tier", tier)), "accepted", "{day}");
+        let pending = json!([{ "points": 5, "available_at": format!("{day}T00:00:00Z") }]);
+        assert_eq!(outcome(&balance_with("pending", pending)), "accepted", "{day}");
+    }
+}
+
+#[test]
+fn a_balance_of_nothing_but_a_level_or_a_debt_is_one() {
+    for (field, value) in [
+        ("debt", json!(1)),
+        ("tier", json!({ "level": "gold" })),
+        ("pending", json!([{ "points": 1, "available_at": "2026-12-31T00:00:00Z" }])),
+        ("months", json!([{ "month": "2026-06", "spend_minor": 0, "orders": 1 }])),
+        ("earlier", json!({ "spend_minor": 1, "orders": 0 })),
+    ] {
+        let mut message = balance();
+        message["lots"] = Value::Null;
+        assert_eq!(outcome(message.to_string().as_bytes()), "nothing_brought");
+        message[field] = value;
+        assert_eq!(outcome(message.to_string().as_bytes()), "accepted", "{field}");
+    }
+}
+
+#[test]
+fn null_is_the_same_as_absent_in_a_balance() {
+    let mut base = balance();
+    base["tier"] = json!({ "level": "gold" });
+    base["pending"] = json!([{ "points": 1, "available_at": "2026-12-31T00:00:00Z" }]);
+    let mut nulls = base.clone();
+    for field in ["debt", "months", "earlier", "version"] {
+        nulls[field] = Value::Null;
+    }
+    nulls["tier"]["valid_through"] = Value::Null;
+    nulls["pending"][0]["usable_through"] = Value::Null;
+
+    let read = |it: &Value| parse(it.to_string().as_bytes(), received_at());
+    assert_eq!(read(&nulls), read(&base));
+    assert!(read(&base).is_ok());
+    for field in ["lots", "pending", "tier"] {
+        let mut fewer = balance();
+        fewer["debt"] = json!(1);
+        let mut null = fewer.clone();
+        fewer.as_object_mut().unwrap().remove(field);
+        null[field] = Value::Null;
+        assert_eq!(read(&null), read(&fewer), "{field}");
+        assert!(read(&null).is_ok(), "{field}");
+    }
 }

@@ -69,6 +69,23 @@ fn order() -> Value {
     })
 }
 
+/// A small balance, bare.
+fn balance() -> Value {
+    json!({
+        "type": "balance.opened",
+        "member_id": "7",
+        "opened_at": "2026-06-30T09:15:01Z",
+        "lots": [{ "points": 500, "usable_through": "2026-12-31" }]
+    })
+}
+
+/// The small balance with a field of another value.
+fn balance_with(field: &str, value: impl Into<Value>) -> Vec<u8> {
+    let mut balance = balance();
+    balance[field] = value.into();
+    balance.to_string().into_bytes()
+}
+
 /// The small order with a field of another value.
 fn order_with(field: &str, value: impl Into<Value>) -> Vec<u8> {
     let mut order = order();

@@ -102,3 +102,34 @@ fn what_is_wrong_with_a_refund_comes_in_the_order_of_the_list() {
         ],
     );
 }
+
+#[test]
+fn what_is_wrong_with_a_balance_comes_in_the_order_of_the_list() {
+    let many = |it: Value| (0..65).map(|_| it.clone()).collect::<Value>();
+    let mut message = json!({
+        "type": "balance.opened",
+        "member_id": "",
+        "opened_at": "1969-12-31T23:59:59Z",
+        "lots": many(json!({ "points": 0, "usable_through": "1969-12-31" })),
+        "pending": many(json!({ "points": 0, "available_at": "2026-01-01T00:00:00Z" })),
+        "tier": { "level": "", "valid_through": "1969-12-31" },
+        "months": many(json!({ "month": "2026-01", "spend_minor": 0, "orders": 0 }))
+    });
+    let month = json!({ "month": "2026-01", "spend_minor": 0, "orders": 0 });
+    walk(
+        &mut message,
+        vec![
+            ("too_old", "/opened_at", json!("2026-07-01T13:00:00Z")),
+            ("too_old", "/lots", many(json!({ "points": 0, "usable_through": "2026-01-01" }))),
+            ("too_old", "/tier/valid_through", Value::Null),
+            ("too_far_ahead", "/opened_at", json!("2026-07-01T12:00:00Z")),
+            ("invalid_id", "/member_id", json!("7")),
+            ("invalid_id", "/tier", Value::Null),
+            ("too_many", "/lots", json!([])),
+            ("too_many", "/pending", Value::Null),
+            ("too_many", "/months", json!([month, month])),
+            ("repeated_month", "/months/1/month", json!("2025-12")),
+            ("nothing_brought", "/debt", json!(1)),
+        ],
+    );
+}
