@@ -75,9 +75,9 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
         let answered = execute(&self.ledger, program, &mut patience, &request)
             .await
             .map_err(|error| Failure::Again(error.into()))?;
-        let (said, entry) = match answered {
+        let ((said, metric), entry) = match answered {
             Answered::Now(entry) => (said(&entry), entry),
-            Answered::Before(entry) => ("repeated", entry),
+            Answered::Before(entry) => (("repeated", "Repeated"), entry),
             // Nothing is stored of it, so it must not be lost here: what it rests on can be mended.
             Answered::Declined(rejection) => {
                 let detail = rejection.to_string();
@@ -92,7 +92,7 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
                 return Err(Failure::Hopeless(Reason { name: "id_reused", detail }));
             }
         };
-        metrics.count(metric(said));
+        metrics.count(metric);
         let message_id = message.message_id.as_deref().unwrap_or_default();
         // The sender's own id of the event, or else the delivery's: from it to the entry in one line.
         let correlation_id = correlation_id(message).unwrap_or(message_id);
@@ -113,21 +113,12 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
     }
 }
 
-/// The entry's answer in a word.
-fn said(entry: &Entry) -> &'static str {
+/// The entry's answer, as it is logged and as it is counted.
+fn said(entry: &Entry) -> (&'static str, &'static str) {
     match entry.answer {
-        Answer::Accepted(_) => "accepted",
-        Answer::Waiting(_) => "waiting",
-        Answer::Refused(_) => "refused",
-    }
-}
-
-fn metric(said: &'static str) -> &'static str {
-    match said {
-        "accepted" => "Accepted",
-        "waiting" => "Waiting",
-        "refused" => "Refused",
-        _ => "Repeated",
+        Answer::Accepted(_) => ("accepted", "Accepted"),
+        Answer::Waiting(_) => ("waiting", "Waiting"),
+        Answer::Refused(_) => ("refused", "Refused"),
     }
 }
 

@@ -36,7 +36,7 @@ impl DynamoDbLedger {
         let body = serde_json::to_string(program.spec()).map_err(corrupt)?;
         let mut item = item::version_attribute();
         item.extend(Key::of_program(program.spec().version).attributes());
-        item.insert(BODY.to_owned(), AttributeValue::S(body.clone()));
+        item.insert(BODY.to_owned(), AttributeValue::S(body));
         let result = self
             .client
             .put_item()

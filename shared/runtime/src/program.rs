@@ -12,7 +12,7 @@ use crate::clock;
 
 /// Nobody has published a program yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no version of the program is published yet; `cargo loyalty program publish` does it")]
+#[error("no version of the program is published yet")]
 struct NoProgram;
 
 /// The versions of the program, read again when they are older than they may be.
