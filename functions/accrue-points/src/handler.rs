@@ -80,7 +80,8 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
             Answered::Before(entry) => (("repeated", "Repeated"), entry),
             // Nothing is stored of it, so it must not be lost here: what it rests on can be mended.
             Answered::Declined(rejection) => {
-                let detail = rejection.to_string();
+                let name = loyalty_contracts::api::reason(&rejection);
+                let detail = format!("the program in force does not allow it: {name}");
                 return Err(Failure::Hopeless(Reason { name: "declined", detail }));
             }
             Answered::Reused(entry) => {

@@ -59,6 +59,25 @@ fn an_id_used_again_for_other_content_is_reported_and_never_applied() {
 }
 
 #[test]
+fn a_balance_that_the_program_does_not_allow_is_kept_and_not_quoted() {
+    let door = door();
+    let opening = serde_json::json!({
+        "type": "balance.opened", "member_id": "m", "opened_at": "2026-03-01T12:00:00Z",
+        "lots": [{"points": 100, "usable_through": "2026-12-31"}],
+        "tier": {"level": "a-secret-level", "valid_through": "2026-12-31"},
+    })
+    .to_string();
+
+    assert_eq!(back(&door, &[("m1", &opening)]), [""; 0]);
+
+    let letters = door.dead_letters.0.lock().unwrap();
+    let (_, body, reason) = letters.first().unwrap();
+    assert_eq!((body, reason.name), (&opening, "declined"));
+    assert_eq!(reason.detail, "the program in force does not allow it: level_not_in_program");
+    assert_eq!(door.ledger.0.entries().len(), 0);
+}
+
+#[test]
 fn a_refusal_is_an_answer() {
     let door = door();
     let order = order("1", 10_000).replace("GBP", "JPY");

@@ -945,8 +945,8 @@ fn lot_uses(uses: &[event::LotUse]) -> Vec<LotUse> {
     uses.iter().map(|it| LotUse { lot: it.lot.given, points: it.points.get() }).collect()
 }
 
-/// The name of a refusal, for programs.
-const fn reason(rejection: &Rejection) -> &'static str {
+/// The name of a refusal, for programs and logs: unlike its text it quotes nothing.
+pub const fn reason(rejection: &Rejection) -> &'static str {
     match rejection {
         Rejection::OrderRefused => "order_refused",
         Rejection::CurrencyNotInProgram { .. } => "currency_not_in_program",
