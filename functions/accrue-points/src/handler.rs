@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::Timestamp;
-use loyalty_domain::id::CommandId;
-use loyalty_ledger::{
-    Answer, Answered, Entry, Ledger, execute,
-    program::{Programs, in_force},
-};
+use loyalty_domain::{id::CommandId, program::in_force};
+use loyalty_ledger::{Answer, Answered, Entry, Ledger, execute, program::Programs};
 use loyalty_runtime::{
     batch::{self, Failure, NoMessageId},
     clock::Deadline,

@@ -27,13 +27,14 @@ use loyalty_domain::{
     due,
     id::{InvalidId, MemberId},
     points::OutOfRange,
-    program::Program,
+    program::{Program, in_force},
 };
 use loyalty_ledger::{
     Answer, Entry, LedgerError, Reading,
-    program::{Programs, in_force},
+    program::Programs,
     statement::{Accounts, StatementError, statement},
 };
+use loyalty_runtime::log::ErrorChain;
 use serde::Serialize;
 
 use crate::{
@@ -322,15 +323,9 @@ fn body(shown: &impl Serialize) -> Result<Answered, Refused> {
 /// Logs what is not the caller's mistake, once, and nothing of what was asked.
 fn report(route: &Route, refused: &Refused) {
     let Some(cause) = &refused.cause else { return };
-    let mut text = cause.to_string();
-    let mut source = cause.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
+    let error = ErrorChain(&**cause);
     let (route, code) = (route.path, refused.kind.document().code);
-    tracing::error!(route, problem = code, error = text, "a request could not be answered");
+    tracing::error!(route, problem = code, %error, "a request could not be answered");
 }
 
 fn respond_with(answered: Answered) -> Response<Body> {

@@ -10,8 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
 use loyalty_domain::program::Program;
+use loyalty_runtime::clock;
 
 use self::balances::{Balances, BalancesError};
 use crate::{
@@ -123,7 +123,7 @@ impl OpeningBalances {
             return Err(OpeningBalancesError::SameFile(path.clone()));
         }
         let program = program::load(&self.program)?;
-        let now = now();
+        let now = clock::now();
         let opened_at = match &self.opened_at {
             None => now,
             Some(text) => {
@@ -146,11 +146,6 @@ impl OpeningBalances {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "whoever runs this command says `now` by running it")]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 fn write_events(path: &Path, balances: &Balances) -> io::Result<()> {
