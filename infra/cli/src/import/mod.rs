@@ -1,6 +1,10 @@
 //! Files of orders: rows become documents, documents become order events, returns find their orders.
+//!
+//! Read in this order: [`rows`], [`documents`], this file; [`map`], which says what a column is; and
+//! [`events`], where a file has events already.
 
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod map;
 pub(crate) mod rows;
 
@@ -29,11 +33,50 @@ use self::{
     rows::Rows,
 };
 
+/// Which file is read.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Files {
+    /// The file of orders: CSV, gzip or not.
+    #[arg(long, value_name = "CSV", requires = "columns")]
+    pub(crate) orders: Option<PathBuf>,
+    /// Which column of the file is what; see infra/imports.
+    #[arg(long, value_name = "TOML", requires = "orders")]
+    pub(crate) columns: Option<PathBuf>,
+    /// Order events instead of a file of orders: one JSON a line, in the order of their arrival.
+    #[arg(long, value_name = "JSONL", conflicts_with_all = ["orders", "columns"])]
+    pub(crate) events: Option<PathBuf>,
+    /// A small extract of a real shop's year.
+    #[arg(long, conflicts_with_all = ["orders", "columns", "events"])]
+    pub(crate) demo: bool,
+}
+
+impl Files {
+    /// Whether any is named.
+    pub(crate) const fn is_any(&self) -> bool {
+        self.demo || self.orders.is_some() || self.events.is_some()
+    }
+
+    /// The file of orders with its column map: those that were named, or the demo's.
+    pub(crate) fn orders(&self, root: &Path) -> (PathBuf, PathBuf) {
+        let given =
+            |path: &Option<PathBuf>, demo: &str| path.clone().unwrap_or_else(|| root.join(demo));
+        (
+            given(&self.orders, "tests/data/online-retail-extract.csv.gz"),
+            given(&self.columns, "infra/imports/online-retail.toml"),
+        )
+    }
+
+    /// Each with the flag that named it.
+    pub(crate) const fn named(&self) -> [(&'static str, &Option<PathBuf>); 3] {
+        [("--orders", &self.orders), ("--columns", &self.columns), ("--events", &self.events)]
+    }
+}
+
 /// A file of orders cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
     /// The file system says no.
-    #[error("cannot read the orders in {}", .path.display())]
+    #[error("cannot read {}", .path.display())]
     Unreadable {
         path: PathBuf,
         #[source]

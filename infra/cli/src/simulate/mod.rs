@@ -1,7 +1,7 @@
 //! `simulate`: a shop's own history under a program, before anything is deployed.
 
 pub(crate) mod report;
-mod run;
+pub(crate) mod run;
 
 use std::{
     fs::File,
@@ -17,18 +17,18 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::{
-    Timestamp,
-    civil::{Date, date},
-    tz::TimeZone,
-};
+use jiff::civil::Date;
 use loyalty_contracts::Event;
 use loyalty_domain::{command::Request, points::OutOfRange};
 use loyalty_ledger::LedgerError;
 
 use self::run::{Run, write_members};
 use crate::{
-    import::{Import, ImportError, ImportReport, map::ColumnMap, rows::Lines},
+    import::{
+        Files, Import, ImportError, ImportReport,
+        events::{self, EventsReport},
+        map::ColumnMap,
+    },
     program,
     toml_reader::FileError,
 };
@@ -38,15 +38,8 @@ use crate::{
 /// Nothing is sent anywhere. The program counts as if it had always been in force.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Simulate {
-    /// The file of orders: CSV, gzip or not.
-    #[arg(long, value_name = "CSV", requires = "columns")]
-    orders: Option<PathBuf>,
-    /// Which column of the file is what; see infra/imports.
-    #[arg(long, value_name = "TOML", requires = "orders")]
-    columns: Option<PathBuf>,
-    /// Order events instead of a file of orders: one JSON a line, in the order of their arrival.
-    #[arg(long, value_name = "JSONL", conflicts_with_all = ["orders", "columns"])]
-    events: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// The program; see infra/programs.
     #[arg(long, value_name = "TOML")]
     program: Option<PathBuf>,
@@ -70,9 +63,6 @@ pub(crate) struct Simulate {
     /// Where to write what was not taken and why, as CSV: rows, events and orders.
     #[arg(long, value_name = "CSV")]
     rejected_out: Option<PathBuf>,
-    /// A small extract of a real shop's year under the standard program.
-    #[arg(long, conflicts_with_all = ["orders", "columns", "events"])]
-    demo: bool,
 }
 
 /// A simulation cannot be made.
@@ -84,13 +74,6 @@ pub(crate) enum SimulateError {
     /// The orders cannot be read.
     #[error(transparent)]
     Import(#[from] ImportError),
-    /// The file of events cannot be read.
-    #[error("cannot read {}", .path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
     /// A result cannot be written.
     #[error("cannot write {}", .path.display())]
     Unwritable {
@@ -131,17 +114,9 @@ impl From<OutOfRange> for SimulateError {
 }
 
 /// What was read.
-enum Source {
+pub(crate) enum Source {
     Orders(ImportReport),
     Events(EventsReport),
-}
-
-/// What became of a file of events, in numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct EventsReport {
-    lines: u64,
-    /// Lines that are no event, each with its line and reason.
-    rejected: Vec<(u64, String)>,
 }
 
 impl Simulate {
@@ -149,10 +124,8 @@ impl Simulate {
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), SimulateError> {
         self.check_files()?;
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-        let given = |path: &Option<PathBuf>, standard: &str| {
-            path.clone().unwrap_or_else(|| root.join(standard))
-        };
-        let program = given(&self.program, "infra/programs/standard.toml");
+        let standard = || root.join("infra/programs/standard.toml");
+        let program = self.program.clone().unwrap_or_else(standard);
         let mut runs = vec![Run::new(program::load(&program)?, self.as_of)?];
         if let Some(other) = &self.compare {
             runs.push(Run::new(program::load(other)?, self.as_of)?);
@@ -166,11 +139,10 @@ impl Simulate {
                 run.title = format!("{}, {}", run.title, path.display());
             }
         }
-        let source = if let Some(events) = &self.events {
+        let source = if let Some(events) = &self.files.events {
             Source::Events(take_events(events, &mut runs)?)
         } else {
-            let orders = given(&self.orders, "tests/data/online-retail-extract.csv.gz");
-            let columns = given(&self.columns, "infra/imports/online-retail.toml");
+            let (orders, columns) = self.files.orders(root);
             let mut events = EventsOut::create(self.events_out.as_deref())?;
             let report = take_orders(&orders, &columns, &mut runs, &mut events)?;
             events.end()?;
@@ -207,17 +179,11 @@ impl Simulate {
 
     /// That there is something to simulate, and that no file is written over another one.
     fn check_files(&self) -> Result<(), SimulateError> {
-        let has_orders = self.orders.is_some() || self.events.is_some();
-        if !self.demo && (!has_orders || self.program.is_none()) {
+        if !self.files.demo && (!self.files.is_any() || self.program.is_none()) {
             return Err(SimulateError::NothingToSimulate);
         }
-        let read = [
-            ("--orders", &self.orders),
-            ("--columns", &self.columns),
-            ("--events", &self.events),
-            ("--program", &self.program),
-            ("--compare", &self.compare),
-        ];
+        let read = [("--program", &self.program), ("--compare", &self.compare)];
+        let read = self.files.named().into_iter().chain(read);
         let written = [
             ("--members-out", &self.members_out),
             ("--entries-out", &self.entries_out),
@@ -225,7 +191,7 @@ impl Simulate {
             ("--rejected-out", &self.rejected_out),
         ];
         let mut known: Vec<(&'static str, PathBuf)> =
-            read.into_iter().filter_map(|(flag, it)| Some((flag, real(it.as_deref()?)?))).collect();
+            read.filter_map(|(flag, it)| Some((flag, real(it.as_deref()?)?))).collect();
         for (second, path) in written {
             let Some(path) = path else { continue };
             let Some(real) = real(path) else { continue };
@@ -327,40 +293,19 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> SimulateError {
 
 /// Reads a file of order events and lets them take effect in every run, in the order of the file.
 fn take_events(path: &Path, runs: &mut [Run]) -> Result<EventsReport, SimulateError> {
-    let unreadable = |source| SimulateError::Unreadable { path: path.to_owned(), source };
-    // History has no receiver's clock; what is this far ahead is a mistake all the same.
-    let received_at = TimeZone::UTC.to_timestamp(date(2200, 1, 1).at(0, 0, 0, 0));
-    let received_at = received_at.unwrap_or(Timestamp::MAX);
-    let read = Arc::new(AtomicU64::new(0));
-    let mut lines = Lines::open(path, Arc::clone(&read)).map_err(unreadable)?;
     let bytes = std::fs::metadata(path).map_or(0, |it| it.len());
-    let mut report = EventsReport::default();
-    let bar = Bar::new("posting events", bytes, true, read);
-    let mut line = Vec::new();
-    while let Some(number) = lines.read(&mut line).map_err(unreadable)? {
-        if !line.trim_ascii().is_empty() {
-            report.lines += 1;
-            match loyalty_contracts::parse(line.trim_ascii(), received_at) {
-                Ok(request) => {
-                    for run in &mut *runs {
-                        run.take(number, &request)?;
-                    }
-                }
-                // There is one line in each message.
-                Err(error) => {
-                    let reason = error.to_string().replace("line 1, column", "column");
-                    report.rejected.push((number, reason));
-                }
+    watched("posting events", bytes, true, |done| {
+        events::read(path, Arc::clone(done), |line, request| {
+            for run in &mut *runs {
+                run.take(line, &request)?;
             }
-        }
-        line.clear();
-    }
-    drop(bar);
-    Ok(report)
+            Ok(())
+        })
+    })
 }
 
 /// Does `work` under a progress bar that shows how far its counter has come.
-fn watched<T>(
+pub(crate) fn watched<T>(
     what: &'static str,
     length: u64,
     is_bytes: bool,

@@ -11,16 +11,16 @@ use jiff::civil::Date;
 use loyalty_domain::{money::Currency, program::Program, rate::Rate};
 
 use super::{
-    EventsReport, Source,
+    Source,
     run::{Field, Member, Run, Sums, Tally},
 };
-use crate::import::ImportReport;
+use crate::import::{ImportReport, events::EventsReport};
 
 /// How many of many are shown; the rest is counted.
 const SHOWN_MAX: usize = 5;
 
 /// Writes what was read.
-pub(super) fn write_source(out: &mut dyn Write, source: &Source) -> io::Result<()> {
+pub(crate) fn write_source(out: &mut dyn Write, source: &Source) -> io::Result<()> {
     match source {
         Source::Orders(report) => write_import(out, report),
         Source::Events(report) => write_events(out, report),
@@ -33,19 +33,28 @@ pub(super) fn write_rejected(
     source: &Source,
     tally: Option<&Tally>,
 ) -> io::Result<()> {
-    let rejected = match source {
-        Source::Orders(report) => &report.rejected,
-        Source::Events(report) => &report.rejected,
-    };
     let (refused, reused) = tally.map_or((&[][..], &[][..]), |it| (&it.refused, &it.reused));
-    let unmatched = match source {
-        Source::Orders(report) => report.unmatched.as_slice(),
-        Source::Events(_) => &[],
+    write_outcomes(out, source, &[("refused", refused), (USED_BEFORE, reused)])
+}
+
+/// The outcome of an event whose id another one has.
+pub(crate) const USED_BEFORE: &str = "id used before";
+
+/// Writes what was not taken of `source` and what else did not become what it was to be, as
+/// [`write_rejected`] does.
+pub(crate) fn write_outcomes(
+    out: &mut dyn Write,
+    source: &Source,
+    others: &[(&'static str, &[(u64, String)])],
+) -> io::Result<()> {
+    let (rejected, unmatched) = match source {
+        Source::Orders(report) => (&report.rejected, report.unmatched.as_slice()),
+        Source::Events(report) => (&report.rejected, &[][..]),
     };
-    let all = rejected.iter().map(|it| ("rejected", it));
-    let all = all.chain(unmatched.iter().map(|it| ("unmatched", it)));
-    let all = all.chain(refused.iter().map(|it| ("refused", it)));
-    let mut all: Vec<_> = all.chain(reused.iter().map(|it| ("id used before", it))).collect();
+    let all = [("rejected", rejected.as_slice()), ("unmatched", unmatched)];
+    let all = all.iter().chain(others);
+    let all = all.flat_map(|(outcome, list)| list.iter().map(|it| (*outcome, it)));
+    let mut all: Vec<_> = all.collect();
     all.sort_by_key(|(_, (line, _))| *line);
     out.write_all(b"line,outcome,reason\r\n")?;
     for (outcome, (line, reason)) in all {
@@ -144,7 +153,7 @@ fn write_events(out: &mut dyn Write, report: &EventsReport) -> io::Result<()> {
 }
 
 /// Writes the first of what was left out for each reason, and how often the reason occurred.
-fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io::Result<()> {
+pub(crate) fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io::Result<()> {
     let mut reasons: Vec<(&str, u64, usize)> = Vec::new();
     let mut by_reason: HashMap<&str, usize> = HashMap::new();
     for (line, reason) in rejected {

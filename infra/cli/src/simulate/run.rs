@@ -90,8 +90,7 @@ impl Run {
             Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
             Answered::Before(_) => self.tally.repeated += 1,
             Answered::Reused(entry) => {
-                let what = format!("{} had other content before, which stands", named(&entry.id));
-                self.tally.reused.push((line, what));
+                self.tally.reused.push((line, reused(&entry.id)));
             }
         }
         Ok(())
@@ -108,11 +107,7 @@ impl Run {
     }
 
     fn refuse(&mut self, line: u64, id: &CommandId, rejection: &Rejection) {
-        let mut what = format!("{}: {rejection}", named(id));
-        if let Rejection::CurrencyNotInProgram { currency } = rejection {
-            what.push_str(&format!("; add `{currency}` to its [rates]"));
-        }
-        self.tally.refused.push((line, what));
+        self.tally.refused.push((line, refusal(id, rejection)));
     }
 
     /// Every member, brought to the first instant of `as_of`, sorted by id as text.
@@ -146,8 +141,22 @@ impl Run {
     }
 }
 
+/// Why a rule refused what is under `id`, and what would mend it.
+pub(crate) fn refusal(id: &CommandId, rejection: &Rejection) -> String {
+    let mut what = format!("{}: {rejection}", named(id));
+    if let Rejection::CurrencyNotInProgram { currency } = rejection {
+        what.push_str(&format!("; add `{currency}` to its [rates]"));
+    }
+    what
+}
+
+/// What is wrong with an event whose `id` another one has.
+pub(crate) fn reused(id: &CommandId) -> String {
+    format!("{} had other content before, which stands", named(id))
+}
+
 /// What an id stands for, in words.
-fn named(id: &CommandId) -> String {
+pub(crate) fn named(id: &CommandId) -> String {
     match id {
         CommandId::Order(order) => format!("order {order}"),
         CommandId::Refund(order, refund) => format!("refund {refund} of order {order}"),
