@@ -34,8 +34,11 @@ enum Command {
     Status(stack::Status),
     Token(stack::Token),
     Simulate(simulate::Simulate),
+    Deploy(stack::deploy::Deploy),
+    Import(stack::import::ImportHistory),
     OpeningBalances(opening::OpeningBalances),
-    /// Checks a program file, or explains it in plain sentences.
+    Redrive(stack::redrive::Redrive),
+    /// Checks a program file, explains it in plain sentences, or publishes it.
     #[command(subcommand)]
     Program(program::ProgramCommand),
     Test(test::Test),
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(&mut out).map_err(Into::into),
         Command::Token(token) => token.run(&mut out).map_err(Into::into),
         Command::Simulate(simulate) => simulate.run(&mut out).map_err(Into::into),
+        Command::Deploy(deploy) => deploy.run(&mut out).map_err(Into::into),
+        Command::Import(import) => import.run(&mut out).map_err(Into::into),
+        Command::Redrive(redrive) => redrive.run(&mut out).map_err(Into::into),
         Command::OpeningBalances(opening) => opening.run(&mut out).map_err(Into::into),
         Command::Program(program) => program.run(&mut out).map_err(Into::into),
         Command::Test(test) => test.run(&mut out).map_err(Into::into),

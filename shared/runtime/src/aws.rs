@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::{
     Builder,
@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Aws {
     region: Region,
-    credentials: Credentials,
+    credentials: SharedCredentialsProvider,
     endpoint_url: Option<String>,
     http_client: SharedHttpClient,
 }
@@ -46,14 +46,22 @@ impl Aws {
             None,
             "environment",
         );
-        Ok(Self {
-            region: Region::new(text(&lookup, "AWS_REGION")?),
-            credentials,
-            endpoint_url: lookup("AWS_ENDPOINT_URL").filter(|it| !it.is_empty()),
-            http_client: Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
-        })
+        Ok(Self::new(
+            Region::new(text(&lookup, "AWS_REGION")?),
+            SharedCredentialsProvider::new(credentials),
+            lookup("AWS_ENDPOINT_URL").filter(|it| !it.is_empty()),
+            http_client(),
+        ))
+    }
+
+    /// Clients of whoever found all of it elsewhere.
+    pub const fn new(
+        region: Region,
+        credentials: SharedCredentialsProvider,
+        endpoint_url: Option<String>,
+        http_client: SharedHttpClient,
+    ) -> Self {
+        Self { region, credentials, endpoint_url, http_client }
     }
 
     /// A client of DynamoDB, of which one call takes at most `timeout`, retries included.
@@ -83,6 +91,11 @@ impl Aws {
         config.set_endpoint_url(self.endpoint_url.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
     }
+}
+
+/// What the clients send with: TLS by ring, which starts sooner than what the SDK takes by itself.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 fn timeouts(timeout: Duration) -> TimeoutConfig {

@@ -6,7 +6,7 @@
     reason = "this is a test suite: it panics where the stack breaks its promise"
 )]
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_runtime::aws::Aws;
@@ -44,16 +44,39 @@ impl Stack {
         self.running["outputs"][name].as_str().unwrap()
     }
 
+    /// A command of `cargo loyalty` about it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = loyalty();
+        command.args(arguments).arg("--folder").arg(&self.folder);
+        command
+    }
+
+    /// A command about a stack in an account, which is what the local AWS is to whoever has no folder of it.
+    pub fn in_account(&self, arguments: &[&str]) -> Command {
+        let mut command = loyalty();
+        command
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", self.endpoint())
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+        command
+    }
+
+    /// Where the local AWS answers.
+    pub fn endpoint(&self) -> &str {
+        self.running["endpoint"].as_str().unwrap()
+    }
+
     /// A token, by what `cargo loyalty token` takes.
     pub fn token(&self, arguments: &[&str]) -> String {
-        let mut command = loyalty();
-        command.arg("token").args(arguments).arg("--folder").arg(&self.folder);
-        succeed(&mut command).trim().to_owned()
+        let mut command = self.command(&["token"]);
+        succeed(command.args(arguments)).trim().to_owned()
     }
 
     /// The status and the body that the API answers.
     pub fn get(&self, path: &str, token: Option<&str>) -> (u16, Value) {
-        let endpoint = self.running["endpoint"].as_str().unwrap();
+        let endpoint = self.endpoint();
         let api = format!("{endpoint}/_aws/execute-api/{}/%24default", self.output("api_id"));
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).build().into();

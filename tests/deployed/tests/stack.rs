@@ -1,10 +1,7 @@
 //! The very template and the very binaries on a local AWS.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_sqs::types::{
     QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible},
@@ -13,6 +10,7 @@ use aws_sdk_sqs::types::{
 use jiff::Timestamp;
 use loyalty_contracts::parse;
 use loyalty_domain::program::Program;
+use loyalty_dynamodb::DynamoDbLedger;
 use loyalty_ledger::{
     Attempts, Reading, execute, memory::MemoryLedger, program::Programs as _,
     statement::Accounts as _,
@@ -20,7 +18,7 @@ use loyalty_ledger::{
 use loyalty_member_api::route::{Operation, ROUTES, Who};
 use loyalty_runtime::clock::Deadline;
 use loyalty_tests_deployed::Stack;
-use loyalty_tests_simulate::{scratch, year_as_events};
+use loyalty_tests_simulate::{fail, repository, scratch, succeed, year_as_events};
 
 const PROGRAM: &str = "infra/programs/retail-a.toml";
 
@@ -39,31 +37,35 @@ const POISON: [(&str, &str); 5] = [
 #[tokio::test]
 async fn orders_on_the_queue_become_the_accounts_of_simulate_and_poison_is_kept_with_reasons() {
     let stack = Stack::up("deployed-orders", PROGRAM, 0);
-    let events = year_as_events(&scratch("deployed-events"));
-    let events: Vec<&str> = events.lines().take(550).collect();
+    let scratch = scratch("deployed-events");
+    let events = year_as_events(&scratch);
+    let events: Vec<&str> = events.lines().collect();
+    let file = scratch.join("events.jsonl");
+    let file = file.to_str().unwrap();
     let ledger = stack.ledger();
     let programs = ledger.programs().await.unwrap();
     let expected = in_memory(&programs[0], &events).await;
-
-    // 500 events and more, 50 of them twice, and the poison in between. One member's events go one after
-    // the other, since a standard queue keeps no order: in each round an event of each member at most.
     let sqs = stack.aws().sqs(Duration::from_secs(20));
     let queue = stack.output("orders_queue_url");
-    for (number, round) in rounds(&events).into_iter().enumerate() {
-        let mut bodies = round;
-        if number == 0 {
-            bodies.extend(POISON.iter().map(|(body, _)| *body));
-            let repeated: Vec<&str> = bodies.iter().copied().take(50).collect();
-            assert_eq!(repeated.len(), 50);
-            bodies.extend(repeated);
-        }
-        send(&sqs, queue, &bodies).await;
-        wait_until_empty(&sqs, queue).await;
-    }
 
-    assert!(events.len() >= 500);
+    // The whole year, killed on the way and begun again; then 50 of them once more, with the poison in
+    // between.
+    let mut killed = stack.command(&["import", "--events", file]).spawn().unwrap();
+    wait_until_known(&ledger, events[1_000]).await;
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success());
+    let said = succeed(&mut stack.command(&["import", "--events", file]));
+    assert!(number(&said, "accepted") < events.len() - 1_000, "{said}");
+    let done = ["accepted", "waiting for their order", "answered before, so not sent again"];
+    assert_eq!(done.iter().map(|it| number(&said, it)).sum::<usize>(), events.len(), "{said}");
+    let repeated = events.iter().copied().step_by(100).take(50);
+    let bodies: Vec<&str> = repeated.chain(POISON.iter().map(|(body, _)| *body)).collect();
+    assert_eq!(bodies.len(), 55);
+    send(&sqs, queue, &bodies).await;
+    wait_until_empty(&sqs, queue).await;
+
     let accounts = expected.accounts();
-    assert!(accounts.len() > 100, "{}", accounts.len());
+    assert!(accounts.len() > 1_000, "{}", accounts.len());
     for (member_id, account) in accounts {
         let found = ledger.find_account(&member_id, Reading::Newest).await.unwrap();
         assert_eq!(found.map(|it| it.account), Some(account), "{member_id}");
@@ -73,6 +75,21 @@ async fn orders_on_the_queue_become_the_accounts_of_simulate_and_poison_is_kept_
     assert_eq!(letters, wanted.collect::<BTreeMap<_, _>>());
 }
 
+/// The number before `what` in a report; 0 if it is not there.
+fn number(report: &str, what: &str) -> usize {
+    let line = report.lines().find(|it| it.ends_with(&format!("  {what}")));
+    line.map_or(0, |it| it.split_whitespace().next().unwrap().replace(',', "").parse().unwrap())
+}
+
+async fn wait_until_known(ledger: &DynamoDbLedger, event: &str) {
+    let id = [parse(event.as_bytes(), Timestamp::MAX).unwrap().id];
+    let deadline = Deadline::after(Duration::from_mins(5));
+    while ledger.find_entries(&id, Reading::Newest).await.unwrap().is_empty() {
+        assert!(!deadline.left().is_zero(), "an event is still not answered");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 async fn in_memory(program: &Program, events: &[&str]) -> MemoryLedger {
     let ledger = MemoryLedger::default();
     for event in events {
@@ -80,26 +97,6 @@ async fn in_memory(program: &Program, events: &[&str]) -> MemoryLedger {
         execute(&ledger, program, &mut Attempts(1), &request).await.unwrap();
     }
     ledger
-}
-
-/// The events in rounds, of which each has one of each member, in their order.
-fn rounds<'a>(events: &[&'a str]) -> Vec<Vec<&'a str>> {
-    let mut member_of_order: HashMap<String, String> = HashMap::new();
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut rounds: Vec<Vec<&str>> = Vec::new();
-    for event in events {
-        let json: serde_json::Value = serde_json::from_str(event).unwrap();
-        let order = json["order_id"].as_str().unwrap().to_owned();
-        let member = json["member_id"].as_str().map(ToOwned::to_owned);
-        let key = member_of_order.entry(order.clone()).or_insert_with(|| member.unwrap_or(order));
-        let count = counts.entry(key.clone()).or_default();
-        if rounds.len() == *count {
-            rounds.push(Vec::new());
-        }
-        rounds[*count].push(event);
-        *count += 1;
-    }
-    rounds
 }
 
 async fn send(sqs: &aws_sdk_sqs::Client, queue: &str, bodies: &[&str]) {
@@ -147,6 +144,94 @@ async fn dead_letters(sqs: &aws_sdk_sqs::Client, queue: &str) -> BTreeMap<String
             letters.insert(message.body().unwrap().to_owned(), reason);
         }
     }
+}
+
+#[tokio::test]
+async fn dead_letters_are_shown_saved_sent_again_and_removed() {
+    let stack = Stack::up("deployed-redrive", PROGRAM, 0);
+    let file = scratch("deployed-letters").join("letters.jsonl");
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let queue = stack.output("orders_queue_url");
+    let redrive = |arguments: &[&str]| {
+        let mut command = stack.command(&["redrive"]);
+        succeed(command.args(arguments))
+    };
+    let bodies = POISON.map(|(body, _)| body);
+
+    assert!(redrive(&[]).starts_with("Nothing lies in the dead letters"));
+    send(&sqs, queue, &bodies).await;
+    wait_until_empty(&sqs, queue).await;
+
+    let shown = redrive(&["--each"]);
+    assert!(shown.starts_with("5 messages in the dead letters"), "{shown}");
+    assert!(shown.contains("missing_field  `order_id` is missing"), "{shown}");
+    assert!(shown.contains("too_far_ahead  the cancellation of order 1"), "{shown}");
+    let saved = redrive(&["--reason", "too_far_ahead", "--save", file.to_str().unwrap()]);
+    assert!(saved.contains("1 message saved to"), "{saved}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{}\n", POISON[4].0));
+    let refused = fail(&mut stack.command(&["redrive", "--remove"]));
+    assert!(refused.contains("say which messages to remove"), "{refused}");
+    let removed = redrive(&["--remove", "--reason", "too_far_ahead", "--reason", "not_json"]);
+    assert!(removed.starts_with("2 messages removed"), "{removed}");
+    let again = redrive(&["--resend"]);
+    assert!(again.starts_with("3 messages sent again"), "{again}");
+    wait_until_empty(&sqs, queue).await;
+
+    // As wrong as before, and nothing is lost.
+    let letters = dead_letters(&sqs, stack.output("unhandled_orders_queue_url")).await;
+    let wanted =
+        POISON[1..4].iter().map(|(body, reason)| ((*body).to_owned(), (*reason).to_owned()));
+    assert_eq!(letters, wanted.collect::<BTreeMap<_, _>>());
+}
+
+#[test]
+fn a_stack_in_an_account_is_deployed_gets_a_program_balances_and_a_history() {
+    let local = Stack::up("deployed-account", PROGRAM, 0);
+    let issuer = format!("{}/loyalty-issuer", local.endpoint());
+    let program = repository("infra/programs/standard.toml");
+    let program = program.to_str().unwrap();
+    let balances = repository("infra/imports/opening-balances.csv");
+    let opening = ["opening-balances", balances.to_str().unwrap(), "--program", program, "--send"];
+    let opening = [&opening[..], &["--opened-at", "2026-07-01", "--stack", "shop"]].concat();
+    let deploy = ["deploy", "--stack", "shop", "--stage", "production", "--audience", "loyalty"];
+    let deploy = [&deploy[..], &["--issuer", &issuer, "--architecture", "x86_64"]].concat();
+    let deploy =
+        [&deploy[..], &["--parameter", "ShopBusName=default", "--no-build", "--yes"]].concat();
+
+    let missing = fail(&mut local.in_account(&["status", "--stack", "shop"]));
+    assert!(missing.contains("shop"), "{missing}");
+    let said = succeed(&mut local.in_account(&deploy));
+    assert!(said.contains("The stack shop stands."), "{said}");
+    // Once more: nothing has changed.
+    succeed(&mut local.in_account(&deploy));
+
+    let early = fail(&mut local.in_account(&opening));
+    assert!(early.contains("the stack has no program yet"), "{early}");
+    let publish = ["program", "publish", program, "--stack", "shop"];
+    let said = succeed(&mut local.in_account(&publish));
+    assert!(said.contains("is published to the stack shop"), "{said}");
+    let said = succeed(&mut local.in_account(&publish));
+    assert!(said.contains("was published before, word for word"), "{said}");
+    let edited = scratch("deployed-edited").join("edited.toml");
+    let text = std::fs::read_to_string(program).unwrap();
+    let text = text.replace("pending_days = 14", "pending_days = 15");
+    std::fs::write(&edited, text).unwrap();
+    let publish = ["program", "publish", edited.to_str().unwrap(), "--stack", "shop"];
+    let said = fail(&mut local.in_account(&publish));
+    assert!(said.contains("was published before with other content, which stands"), "{said}");
+
+    let said = succeed(&mut local.in_account(&opening));
+    assert_eq!(number(&said, "accepted"), 4, "{said}");
+    let again = succeed(&mut local.in_account(&opening));
+    assert_eq!(number(&again, "answered before, so not sent again"), 4, "{again}");
+
+    let import = ["import", "--demo", "--stack", "shop", "--dates", "to-today"];
+    let said = succeed(&mut local.in_account(&import));
+    let again = succeed(&mut local.in_account(&import));
+    let before = number(&again, "answered before, so not sent again");
+    assert_eq!(before, number(&said, "accepted"), "{again}");
+    let status = succeed(&mut local.in_account(&["status", "--stack", "shop"]));
+    assert!(status.contains("dead letters  0"), "{status}");
 }
 
 #[test]

@@ -158,6 +158,11 @@ impl Import {
         Ok(Self { documents, worth: map.worth, rows: count })
     }
 
+    /// When the last document was made out.
+    pub(crate) fn last_at(&self) -> Option<Timestamp> {
+        self.documents.all.iter().map(|it| it.at).max()
+    }
+
     /// How many documents there are.
     pub(crate) fn len(&self) -> usize {
         self.documents.all.len()

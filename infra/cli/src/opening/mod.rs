@@ -10,22 +10,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use loyalty_domain::program::Program;
+use jiff::Timestamp;
+use loyalty_domain::program::{Program, in_force};
 use loyalty_runtime::clock;
 
 use self::balances::{Balances, BalancesError};
 use crate::{
     program,
     simulate::{
-        real,
+        Bar, real,
         report::{count, members_of, of, plain_table, print, size, thousands},
     },
+    stack::{StackError, import::write_sent, send::Sender, target::Target},
     toml_reader::FileError,
 };
 
 /// How a file of balances is laid out.
 const LAYOUT: &str = "\
-The file is comma separated, with a header; infra/imports/opening-balances.csv is an example that has
+The file is comma separated, with a header; infra/imports/opening-balances.csv is an example of
 every column. A member has as many rows as it needs, one for each lot:
 
   member_id            whose the row is: the shop's id, as in orders
@@ -63,6 +65,11 @@ pub(crate) struct OpeningBalances {
     /// Where to write the events, one JSON a line; `simulate --events` reads them.
     #[arg(long, value_name = "JSONL")]
     events_out: Option<PathBuf>,
+    /// Sends them to a deployed stack. Sent again, a balance that was brought before changes nothing.
+    #[arg(long, conflicts_with = "check")]
+    send: bool,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Balances cannot be brought.
@@ -76,7 +83,8 @@ pub(crate) enum OpeningBalancesError {
     Balances(#[from] BalancesError),
     /// Nobody said what to do.
     #[error(
-        "say what to do: --check to look for mistakes, or --events-out JSONL to write the events"
+        "say what to do: --check to look for mistakes, --send to bring the balances to a stack, or \
+         --events-out JSONL to write their events"
     )]
     NothingToDo,
     /// An instant is none.
@@ -97,12 +105,31 @@ pub(crate) enum OpeningBalancesError {
         #[source]
         source: io::Error,
     },
+    /// The stack cannot be found or used.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The stack decides by another program.
+    #[error(
+        "{}; publish the program first, or name the one that is in force", in_force_there(.0.as_ref())
+    )]
+    OtherProgram(Option<(String, u32)>),
     /// There are mistakes, and that is what was asked.
     #[error("{}", members_with_mistakes(.0))]
     Wrong(Box<Balances>),
     /// The terminal, or what stands for it, is gone.
     #[error("cannot write the report")]
     Output(#[from] io::Error),
+}
+
+fn in_force_there(program: Option<&(String, u32)>) -> String {
+    match program {
+        Some((name, version)) => {
+            format!(
+                "the stack decides by version {version} of {name} then, which is not this program"
+            )
+        }
+        None => "the stack has no program yet".to_owned(),
+    }
 }
 
 fn members_with_mistakes(balances: &Balances) -> String {
@@ -113,7 +140,7 @@ fn members_with_mistakes(balances: &Balances) -> String {
 impl OpeningBalances {
     /// Reads the file; the report goes to `out`.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), OpeningBalancesError> {
-        if !self.check && self.events_out.is_none() {
+        if !self.check && !self.send && self.events_out.is_none() {
             return Err(OpeningBalancesError::NothingToDo);
         }
         if let Some(path) = &self.events_out
@@ -144,7 +171,41 @@ impl OpeningBalances {
         if self.check && !balances.mistakes.is_empty() {
             return Err(OpeningBalancesError::Wrong(Box::new(balances)));
         }
+        if self.send {
+            self.send(out, &program, opened_at, balances)?;
+        }
         Ok(())
+    }
+
+    fn send(
+        &self,
+        out: &mut dyn Write,
+        program: &Program,
+        opened_at: Timestamp,
+        balances: Balances,
+    ) -> Result<(), OpeningBalancesError> {
+        let stack = self.target.find()?;
+        let programs = stack.programs()?;
+        match in_force(&programs, opened_at).map(Program::spec) {
+            Some(spec) if spec == program.spec() => (),
+            other => {
+                let other = other.map(|it| (it.name.clone(), it.version));
+                return Err(OpeningBalancesError::OtherProgram(other));
+            }
+        }
+        let mut sender = Sender::new(&stack, 0);
+        let bar = Bar::new("bringing them", size(balances.events.len()), false, sender.restart());
+        let mut result = Ok(());
+        for (line, event) in balances.events {
+            // What was just made of a file is an event.
+            let Ok(request) = event.into_request(opened_at) else { continue };
+            result = result.and_then(|()| stack.wait(sender.take(line, &request)));
+        }
+        result = result.and_then(|()| stack.wait(sender.end()));
+        drop(bar);
+        writeln!(out)?;
+        write_sent(out, &stack, &sender.into_sent(), 0, 0)?;
+        Ok(result?)
     }
 }
 

@@ -14,7 +14,10 @@ use std::{
 
 use loyalty_domain::program::Program;
 
-use crate::toml_reader::{self, FileError, Report};
+use crate::{
+    stack::{Publish, StackError},
+    toml_reader::{self, FileError, Report},
+};
 
 /// The program in the file at `path`.
 ///
@@ -50,6 +53,7 @@ pub(crate) enum ProgramCommand {
         /// The file, such as infra/programs/standard.toml.
         file: PathBuf,
     },
+    Publish(Publish),
 }
 
 /// Why a command about a program failed.
@@ -58,6 +62,9 @@ pub(crate) enum ProgramCommandError {
     /// The file is no program.
     #[error(transparent)]
     File(#[from] FileError),
+    /// It could not be published.
+    #[error(transparent)]
+    Publish(#[from] StackError),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[from] io::Error),
@@ -75,6 +82,7 @@ impl ProgramCommand {
                 let program = load(&file)?;
                 writeln!(out, "{}: {}", file.display(), explain::summary(&program))?;
             }
+            Self::Publish(publish) => publish.run(out)?,
             Self::Explain { file } => {
                 let program = load(&file)?;
                 write!(out, "{}", explain::explain(&program))?;

@@ -2,8 +2,6 @@
 
 use std::{
     fs::{self, File},
-    future::Future,
-    io,
     net::TcpListener,
     os::unix::process::CommandExt,
     path::Path,
@@ -143,27 +141,4 @@ pub(crate) fn aws(endpoint: &str) -> Result<Aws, StackError> {
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
         _ => None,
     })?)
-}
-
-/// Waits for what the SDK does.
-pub(crate) fn wait<T, E: From<LedgerOrIo>>(
-    future: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(LedgerOrIo)?.block_on(future)
-}
-
-/// The machine has no threads or sockets left.
-pub(crate) struct LedgerOrIo(io::Error);
-
-impl From<LedgerOrIo> for loyalty_ledger::LedgerError {
-    fn from(error: LedgerOrIo) -> Self {
-        Self::Unavailable { operation: "starting a runtime", source: Box::new(error.0) }
-    }
-}
-
-impl From<LedgerOrIo> for StackError {
-    fn from(error: LedgerOrIo) -> Self {
-        Self::NotSent(Box::new(error.0))
-    }
 }

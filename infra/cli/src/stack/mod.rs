@@ -1,29 +1,44 @@
 //! The whole stack on this machine: the template and the binaries that AWS would run, on a local AWS.
 //!
 //! Read in this order: [`tools`], which are pinned; [`local`], the local AWS; [`issuer`], who signs tokens;
-//! [`deploy`], the very template; [`send`], orders onto the queue.
+//! [`deploy`], the very template; [`target`], which stack a command is about; [`send`], events onto the
+//! queue in their order; [`import`] and [`redrive`], which use it.
 
-mod deploy;
+pub(crate) mod deploy;
+pub(crate) mod import;
 mod issuer;
 mod local;
-mod send;
+pub(crate) mod redrive;
+pub(crate) mod send;
+pub(crate) mod target;
 pub(crate) mod tools;
 
 use std::{
+    collections::HashMap,
     fs, io,
     io::Write,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    sync::{Arc, atomic::AtomicU64},
 };
 
-use loyalty_domain::program::Program;
-use loyalty_dynamodb::{DynamoDbLedger, Published, Tables};
+use loyalty_domain::{command::Request, program::Program};
+use loyalty_dynamodb::Published;
 use loyalty_ledger::LedgerError;
-use serde::{Deserialize, Serialize};
+use loyalty_runtime::clock;
+use serde::Deserialize;
 
-use self::{issuer::Who, local::Local};
-use crate::{import::ImportError, program, toml_reader::FileError};
+use self::{
+    issuer::Who,
+    local::Local,
+    target::{Access, Place, Running, Stack, Target},
+};
+use crate::{
+    import::{Import, ImportError, map::ColumnMap},
+    program,
+    simulate::{Bar, report::size},
+    toml_reader::FileError,
+};
 
 /// Starts the whole system on this machine, deploys the template, and sends it demo orders.
 ///
@@ -51,7 +66,16 @@ pub(crate) struct Down {
 #[derive(clap::Args, Debug)]
 pub(crate) struct Status {
     #[command(flatten)]
-    place: Place,
+    target: Target,
+}
+
+/// Publishes a program to a deployed stack: from its own first day on it decides.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Publish {
+    /// The file, such as infra/programs/standard.toml.
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Prints a token for the API that `up` started.
@@ -71,25 +95,6 @@ pub(crate) struct Token {
     expired: bool,
     #[command(flatten)]
     place: Place,
-}
-
-/// Where what runs is remembered.
-#[derive(clap::Args, Debug)]
-struct Place {
-    /// The folder of what runs; two of them run side by side.
-    #[arg(long, value_name = "FOLDER", default_value = "target/local", global = true)]
-    folder: PathBuf,
-}
-
-/// What runs, as it is remembered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Running {
-    pid: u32,
-    endpoint: String,
-    /// The key of the local issuer, as PKCS #8 in base64. It signs for this run alone.
-    issuer_key: String,
-    #[serde(default)]
-    outputs: Option<deploy::Outputs>,
 }
 
 /// The stack cannot be started, reached or stopped.
@@ -141,19 +146,58 @@ pub(crate) enum StackError {
     /// An output of the template is not there.
     #[error("the stack has no output {0}")]
     NoOutput(&'static str),
-    /// The queue did not take orders.
-    #[error("the orders queue did not take an order")]
-    NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Orders were sent and are still not handled.
+    /// AWS's own tools know of no region.
+    #[error("no region is set: say --region REGION, or set one in the profile or in AWS_REGION")]
+    NoRegion,
+    /// AWS's own tools know of no account.
+    #[error("no credentials are set: say --profile NAME, or sign in as AWS's own tools do")]
+    NoCredentials,
+    /// The machine has no threads or sockets left.
+    #[error("calls of AWS cannot be made on this machine")]
+    NoRuntime(#[source] io::Error),
+    /// The queue did not take events.
+    #[error("the orders queue did not take an event; run again, this goes on where it was")]
+    NotSent {
+        /// Whether a moment later it may.
+        is_transient: bool,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A queue did not say how much it has.
+    #[error("a queue did not say how many messages it has")]
+    NotCounted(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The dead letters could not be read, sent again or removed.
+    #[error("the dead letters could not be handled; run again, nothing is lost")]
+    Letters(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody said what to remove.
+    #[error("say which messages to remove: --reason NAME, or --message ID")]
+    RemoveWhich,
+    /// The ledger did not say what was answered.
+    #[error("the ledger did not say what was answered; run again, this goes on where it was")]
+    NotRead(#[source] LedgerError),
+    /// Events were sent and are not answered.
     #[error(
-        "{left} messages are still not handled after {seconds} seconds; the logs of the functions are \
-         in {}", .log.display()
+        "{left} events are not answered, and nothing was for {seconds} seconds: `cargo loyalty status` \
+         says what waits, `cargo loyalty redrive` what could not be handled; run again, this goes on \
+         where it was"
     )]
-    NotHandled { left: u64, seconds: u64, log: PathBuf },
+    NotAnswered { left: usize, seconds: u64 },
+    /// Nobody said what to import.
+    #[error("say what to import: --orders CSV --columns TOML, or --events JSONL, or --demo")]
+    NothingToImport,
+    /// Writing would destroy what is read.
+    #[error("{flag} and --rejected-out are the same file, `{}`: name another one", .path.display())]
+    SameFile { flag: &'static str, path: PathBuf },
+    /// A version of a program was published before, with other content.
+    #[error(
+        "version {version} was published before with other content, which stands, since entries name \
+         it: raise `version` and publish again"
+    )]
+    VersionReused { version: u32 },
     /// The program or the column map is wrong.
     #[error(transparent)]
     Program(#[from] FileError),
-    /// The demo's orders cannot be read.
+    /// The orders cannot be read.
     #[error(transparent)]
     Import(#[from] ImportError),
     /// The table did not take the program.
@@ -193,6 +237,20 @@ fn run(what: &'static str, command: &mut Command) -> Result<Vec<u8>, StackError>
     Err(StackError::Failed { what, command: text, output: said })
 }
 
+/// Runs a tool to its end, which speaks to the user itself.
+fn show(what: &'static str, command: &mut Command) -> Result<(), StackError> {
+    let text = format!("{command:?}");
+    let status = command.status().map_err(|source| StackError::NotStarted {
+        what,
+        command: text.clone(),
+        source,
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(StackError::Failed { what, command: text, output: status.to_string() })
+}
+
 impl Up {
     /// Starts, deploys, sends, and shows.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), StackError> {
@@ -215,19 +273,19 @@ impl Up {
         steps.begin("local AWS: started on a free port of this machine alone")?;
         let (running, key) = start(&root, &place)?;
         steps.begin("template: deployed by SAM")?;
-        let outputs = deploy::deploy(&root, &running.endpoint, &issuer::url(&running.endpoint))?;
+        let access = Access::Local { endpoint: running.endpoint.clone() };
+        let outputs = deploy::deploy(&root, &access, &issuer::url(&running.endpoint))?;
         let running = Running { outputs: Some(outputs.clone()), ..running };
         place.write(&running)?;
+        let stack = Stack::local(&running.endpoint, outputs.clone())?;
         steps.begin("program: published")?;
-        publish(&running, &outputs, &program)?;
+        publish(&stack, &program)?;
         steps.begin("API: every route asks for a token")?;
-        check_routes(&running.endpoint, &outputs)?;
-        steps.begin("orders: a real shop's, moved to end today, onto the queue")?;
-        let sent = send::demo(&root, &running.endpoint, &outputs, self.demo)?;
-        steps.begin("functions: turn them into points")?;
-        send::wait_until_handled(&running.endpoint, &outputs, &place.log(), sent.messages)?;
+        check_routes(&root, &running.endpoint, &outputs)?;
+        steps.begin("orders: a real shop's, moved to end today, become points")?;
+        let demo = send_demo(&root, &stack, self.demo)?;
         let out = steps.0;
-        let Some(member) = sent.member.clone() else {
+        let Some(member) = demo.member.clone() else {
             let url = outputs.local_api(&running.endpoint);
             return writeln!(out, "\nLoyalty runs at {url}. No orders were sent.")
                 .map_err(StackError::Output);
@@ -235,7 +293,7 @@ impl Up {
         let token = issuer::token(&key, &running.endpoint, &Who::member(&member))?;
         let url = format!("{}/v1/members/me", outputs.local_api(&running.endpoint));
         let body = local::get(&url, Some(&token), 200)?;
-        show(out, &sent, &member, &url, &token, &body).map_err(StackError::Output)
+        write_balance(out, &demo, &member, &url, &token, &body).map_err(StackError::Output)
     }
 }
 
@@ -253,37 +311,65 @@ fn start(root: &Path, place: &Place) -> Result<(Running, issuer::Key), StackErro
     Ok((running, key))
 }
 
-fn publish(
-    running: &Running,
-    outputs: &deploy::Outputs,
-    program: &Program,
-) -> Result<(), StackError> {
-    let tables = Tables {
-        ledger: outputs.ledger_table_name.clone(),
-        program: outputs.program_table_name.clone(),
-    };
-    let client = local::aws(&running.endpoint)?.dynamodb(Duration::from_secs(10));
-    let ledger = DynamoDbLedger::new(client, tables);
-    match local::wait(ledger.publish(program))? {
-        Published::Now | Published::Before | Published::Reused => Ok(()),
+/// Publishes `program`, unless it is there.
+fn publish(stack: &Stack, program: &Program) -> Result<Published, StackError> {
+    let published = stack.wait(async { stack.ledger().publish(program).await });
+    match published.map_err(StackError::NotPublished)? {
+        Published::Reused => Err(StackError::VersionReused { version: program.spec().version }),
+        published @ (Published::Now | Published::Before) => Ok(published),
     }
 }
 
+/// The API's document, as far as it is needed here.
+#[derive(Deserialize)]
+struct OpenApi {
+    paths: serde_json::Map<String, serde_json::Value>,
+}
+
 /// What the local AWS drops without a word: routes, and that they ask for a token.
-fn check_routes(endpoint: &str, outputs: &deploy::Outputs) -> Result<(), StackError> {
+fn check_routes(root: &Path, endpoint: &str, outputs: &deploy::Outputs) -> Result<(), StackError> {
+    let path = root.join("functions/member-api/openapi.json");
+    let text = fs::read(&path).map_err(file(&path))?;
+    let document: OpenApi = serde_json::from_slice(&text).map_err(StackError::Outputs)?;
     let api = outputs.local_api(endpoint);
-    for path in [
-        "/v1/members/me",
-        "/v1/members/me/entries",
-        "/v1/members/1",
-        "/v1/members/1/entries",
-        "/v1/program",
-        "/v1/status",
-    ] {
-        local::get(&format!("{api}{path}"), None, 401)?;
+    for path in document.paths.keys() {
+        local::get(&format!("{api}{}", path.replace("{id}", "1")), None, 401)?;
     }
     local::get(&format!("{api}/v1/nothing"), None, 404)?;
     Ok(())
+}
+
+/// What was sent of the demo.
+struct Demo {
+    sent: send::Sent,
+    /// The member with the most orders among them.
+    member: Option<String>,
+}
+
+/// Sends the newest `number` orders and returns of the demo, moved by whole days so that the last is today.
+fn send_demo(root: &Path, stack: &Stack, number: usize) -> Result<Demo, StackError> {
+    let map = ColumnMap::load(&root.join("infra/imports/online-retail.toml"))?;
+    let file = root.join("tests/data/online-retail-extract.csv.gz");
+    let mut import = Import::read(&file, &map, &Arc::default())?;
+    let mut requests: Vec<(u64, Request)> = Vec::new();
+    import.events(&AtomicU64::new(0), |line, request| requests.push((line, request)));
+    requests.drain(..requests.len().saturating_sub(number));
+    let last_at = requests.last().map(|(_, request)| request.at);
+    let days = last_at.map_or(0, |it| send::whole_days(it, clock::now()));
+    let mut orders: HashMap<String, usize> = HashMap::new();
+    let mut sender = send::Sender::new(stack, days);
+    let bar = Bar::new("earning points", size(requests.len()), false, sender.restart());
+    for (line, request) in &requests {
+        if let Some(member_id) = request.member_id() {
+            *orders.entry(member_id.to_string()).or_default() += 1;
+        }
+        stack.wait(sender.take(*line, request))?;
+    }
+    stack.wait(sender.end())?;
+    drop(bar);
+    // The first by name of those with the most, so that two runs show the same one.
+    let member = orders.into_iter().max_by(|(a, m), (b, n)| m.cmp(n).then(b.cmp(a)));
+    Ok(Demo { sent: sender.into_sent(), member: member.map(|(id, _)| id) })
 }
 
 /// What is being done, one line each.
@@ -313,9 +399,9 @@ struct ShownTier {
     name: String,
 }
 
-fn show(
+fn write_balance(
     out: &mut dyn Write,
-    sent: &send::Sent,
+    demo: &Demo,
     member: &str,
     url: &str,
     token: &str,
@@ -325,7 +411,7 @@ fn show(
     writeln!(
         out,
         "\nLoyalty runs here. {} orders and returns were sent and handled.",
-        sent.messages
+        demo.sent.events
     )?;
     writeln!(
         out,
@@ -352,28 +438,49 @@ impl Down {
 impl Status {
     /// Says it.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), StackError> {
-        let running = self.place.read()?.ok_or(StackError::NothingRuns)?;
-        if !local::is_up(&running.endpoint) {
-            return Err(StackError::NothingRuns);
+        let stack = self.target.find()?;
+        let outputs = &stack.outputs;
+        let waiting = stack.wait(send::waiting(&stack, &outputs.orders_queue_url))?;
+        let mut unhandled = 0;
+        for queue_url in outputs.dead_letters() {
+            let more = stack.wait(send::waiting(&stack, queue_url))?;
+            unhandled = u64::saturating_add(unhandled, more);
         }
-        let outputs = running.outputs.as_ref().ok_or(StackError::NothingRuns)?;
-        let waiting = send::waiting(&running.endpoint, &outputs.orders_queue_url)?;
-        let unhandled = send::waiting(&running.endpoint, &outputs.unhandled_orders_queue_url)?;
         let write = |out: &mut dyn Write| {
-            writeln!(out, "API           {}", outputs.local_api(&running.endpoint))?;
-            writeln!(out, "local AWS     {} (process {})", running.endpoint, running.pid)?;
+            writeln!(out, "API           {}", stack.api())?;
             writeln!(out, "orders queue  {}", outputs.orders_queue_url)?;
             writeln!(out, "waiting       {waiting}")?;
-            writeln!(out, "dead letters  {unhandled}")
+            writeln!(out, "dead letters  {unhandled}")?;
+            if unhandled > 0 {
+                writeln!(out, "\nWhat they are, and why: cargo loyalty redrive")?;
+            }
+            Ok(())
         };
         write(out).map_err(StackError::Output)
+    }
+}
+
+impl Publish {
+    /// Publishes it.
+    pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), StackError> {
+        let program = program::load(&self.file)?;
+        let stack = self.target.find()?;
+        let published = publish(&stack, &program)?;
+        let spec = program.spec();
+        let what = match published {
+            Published::Now => "is published to",
+            Published::Before | Published::Reused => "was published before, word for word, to",
+        };
+        let (name, version) = (&spec.name, spec.version);
+        writeln!(out, "Version {version} of {name} {what} {}.", stack.title)
+            .map_err(StackError::Output)
     }
 }
 
 impl Token {
     /// Prints it.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), StackError> {
-        let running = self.place.read()?.ok_or(StackError::NothingRuns)?;
+        let running = self.place.running()?;
         let key = issuer::Key::of(&running.issuer_key)?;
         let who = Who {
             subject: self.member.unwrap_or_else(|| "a-service".to_owned()),
@@ -383,39 +490,5 @@ impl Token {
         };
         let token = issuer::token(&key, &running.endpoint, &who)?;
         writeln!(out, "{token}").map_err(StackError::Output)
-    }
-}
-
-impl Place {
-    fn log(&self) -> PathBuf {
-        self.folder.join("local-aws.log")
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.join("running.json")
-    }
-
-    fn read(&self) -> Result<Option<Running>, StackError> {
-        let path = self.state();
-        match fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(file(&path)(error)),
-        }
-    }
-
-    fn write(&self, running: &Running) -> Result<(), StackError> {
-        let path = self.state();
-        let text = serde_json::to_vec_pretty(running).map_err(io::Error::from);
-        text.and_then(|it| fs::write(&path, it)).map_err(file(&path))
-    }
-
-    /// Stops what runs, and removes its folder.
-    fn forget(&self, running: &Running) -> Result<(), StackError> {
-        local::stop(running.pid, &running.endpoint);
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(&self.folder)(error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
     }
 }

@@ -16,11 +16,15 @@ pub(crate) const MINISTACK: Tool = Tool { name: "ministack", file: "infra/local/
 /// What deploys the template.
 pub(crate) const SAM: Tool = Tool { name: "sam", file: "infra/local/sam.txt" };
 
+/// What builds the functions for Lambda's machines on any other, with a compiler of C for them.
+pub(crate) const CARGO_LAMBDA: Tool =
+    Tool { name: "cargo-lambda", file: "infra/local/cargo-lambda.txt" };
+
 /// What looks for what attackers like in the template.
 pub(crate) const CHECKOV: Tool = Tool { name: "checkov", file: "infra/local/checkov.txt" };
 
-/// All of them.
-pub(crate) const ALL: [Tool; 3] = [MINISTACK, SAM, CHECKOV];
+/// What the tests need.
+pub(crate) const TESTED: [Tool; 3] = [MINISTACK, SAM, CHECKOV];
 
 impl Tool {
     /// What it is called.

@@ -1,0 +1,233 @@
+//! Which stack a command is about: the one on this machine, or one in an account.
+
+use std::{
+    fs,
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aws_config::BehaviorVersion;
+use loyalty_domain::program::Program;
+use loyalty_dynamodb::{DynamoDbLedger, Tables};
+use loyalty_ledger::program::Programs as _;
+use loyalty_runtime::aws::{self, Aws};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
+
+use super::{
+    StackError,
+    deploy::{self, Outputs},
+    file, local, root, tools,
+};
+
+/// How long one call of DynamoDB or SQS may take, from wherever this runs.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where what runs here is remembered.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Place {
+    /// The folder of what runs here; two of them run side by side.
+    #[arg(long, value_name = "FOLDER", default_value = "target/local", global = true)]
+    pub(crate) folder: PathBuf,
+}
+
+/// Which stack.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Target {
+    #[command(flatten)]
+    account: Account,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A stack in an account.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Account {
+    /// A stack in your AWS account. Without it: the one that `up` started here.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// The region of the account. Without it: the one of the profile or of the environment.
+    #[arg(long, value_name = "REGION", requires = "stack")]
+    region: Option<String>,
+    /// The profile of AWS's own tools that may use the account. Without it: the default one, or the
+    /// environment.
+    #[arg(long, value_name = "NAME", requires = "stack")]
+    profile: Option<String>,
+}
+
+/// Who is asked, and as whom.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// The local AWS.
+    Local {
+        /// Where it answers.
+        endpoint: String,
+    },
+    /// An account, as AWS's own tools would find it.
+    Account {
+        /// The region, unless it is to be found.
+        region: Option<String>,
+        /// The profile, unless it is to be found.
+        profile: Option<String>,
+    },
+}
+
+/// What runs here, as it is remembered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) pid: u32,
+    pub(crate) endpoint: String,
+    /// The key of the local issuer, as PKCS #8 in base64. It signs for this run alone.
+    pub(crate) issuer_key: String,
+    #[serde(default)]
+    pub(crate) outputs: Option<Outputs>,
+}
+
+/// A stack that was found.
+pub(crate) struct Stack {
+    /// What it is called in reports.
+    pub(crate) title: String,
+    pub(crate) outputs: Outputs,
+    /// Where the API answers, if not where the template says.
+    local_api: Option<String>,
+    aws: Aws,
+    runtime: Runtime,
+}
+
+impl Target {
+    /// Finds it.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`]: nothing runs here, or the account has no such stack.
+    pub(crate) fn find(&self) -> Result<Stack, StackError> {
+        let Some(name) = &self.account.stack else {
+            let running = self.place.running()?;
+            let outputs = running.outputs.ok_or(StackError::NothingRuns)?;
+            return Stack::local(&running.endpoint, outputs);
+        };
+        let Account { region, profile, .. } = self.account.clone();
+        tools::install(&root(), tools::SAM)?;
+        Stack::in_account(name, &Access::Account { region, profile })
+    }
+}
+
+impl Stack {
+    /// The one that runs here.
+    pub(crate) fn local(endpoint: &str, outputs: Outputs) -> Result<Self, StackError> {
+        let title = "the stack on this machine".to_owned();
+        let local_api = Some(outputs.local_api(endpoint));
+        Ok(Self { title, outputs, local_api, aws: local::aws(endpoint)?, runtime: runtime()? })
+    }
+
+    /// The one called `name` in an account.
+    pub(crate) fn in_account(name: &str, access: &Access) -> Result<Self, StackError> {
+        let outputs = deploy::outputs(&root(), name, access)?;
+        let runtime = runtime()?;
+        let aws = runtime.block_on(access.aws())?;
+        let title = format!("the stack {name}");
+        Ok(Self { title, outputs, local_api: None, aws, runtime })
+    }
+
+    /// Where the API answers.
+    pub(crate) fn api(&self) -> &str {
+        self.local_api.as_deref().unwrap_or(&self.outputs.api_url)
+    }
+
+    /// Waits for what the SDK does.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Its ledger and its programs.
+    pub(crate) fn ledger(&self) -> DynamoDbLedger {
+        let tables = Tables {
+            ledger: self.outputs.ledger_table_name.clone(),
+            program: self.outputs.program_table_name.clone(),
+        };
+        DynamoDbLedger::new(self.aws.dynamodb(CALL_TIMEOUT), tables)
+    }
+
+    /// All versions of its program.
+    pub(crate) fn programs(&self) -> Result<Vec<Program>, StackError> {
+        let ledger = self.ledger();
+        self.wait(ledger.programs()).map_err(StackError::NotRead)
+    }
+
+    /// A client of its queues.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.aws.sqs(CALL_TIMEOUT)
+    }
+}
+
+impl Access {
+    async fn aws(&self) -> Result<Aws, StackError> {
+        let (region, profile) = match self {
+            Self::Local { endpoint } => return local::aws(endpoint),
+            Self::Account { region, profile } => (region, profile),
+        };
+        let mut config = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        if let Some(region) = region {
+            config = config.region(aws_config::Region::new(region.clone()));
+        }
+        if let Some(profile) = profile {
+            config = config.profile_name(profile);
+        }
+        let config = config.http_client(aws::http_client()).load().await;
+        let region = config.region().cloned().ok_or(StackError::NoRegion)?;
+        let credentials = config.credentials_provider().ok_or(StackError::NoCredentials)?;
+        let endpoint_url = config.endpoint_url().map(ToOwned::to_owned);
+        Ok(Aws::new(region, credentials, endpoint_url, aws::http_client()))
+    }
+}
+
+fn runtime() -> Result<Runtime, StackError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(StackError::NoRuntime)
+}
+
+impl Place {
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("local-aws.log")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.join("running.json")
+    }
+
+    pub(crate) fn read(&self) -> Result<Option<Running>, StackError> {
+        let path = self.state();
+        match fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(file(&path)(error)),
+        }
+    }
+
+    /// What runs here and answers.
+    pub(crate) fn running(&self) -> Result<Running, StackError> {
+        let running = self.read()?.ok_or(StackError::NothingRuns)?;
+        if local::is_up(&running.endpoint) { Ok(running) } else { Err(StackError::NothingRuns) }
+    }
+
+    pub(crate) fn write(&self, running: &Running) -> Result<(), StackError> {
+        let path = self.state();
+        let text = serde_json::to_vec_pretty(running).map_err(io::Error::from);
+        text.and_then(|it| fs::write(&path, it)).map_err(file(&path))
+    }
+
+    /// Stops what runs, and removes its folder.
+    pub(crate) fn forget(&self, running: &Running) -> Result<(), StackError> {
+        local::stop(running.pid, &running.endpoint);
+        remove(&self.folder)
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), StackError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(folder)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
