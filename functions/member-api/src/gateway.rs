@@ -13,8 +13,6 @@ use lambda_http::{
 use loyalty_contracts::problem::ProblemKind;
 use loyalty_domain::id::ID_BYTES_MAX;
 
-use crate::route::Route;
-
 /// Where members are.
 const MEMBERS: &str = "/v1/members/";
 
@@ -25,6 +23,8 @@ pub fn prepared(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequ
         // It makes a URL of these and of the path, and unwraps. Nothing here asks for the host.
         request.headers.remove(lambda_http::http::header::HOST);
         request.request_context.domain_name = None;
+        // It unwraps what it decodes of a body, and nothing here reads one.
+        request.body = None;
         let path = request.raw_path.get_or_insert_default();
         if !path.starts_with('/') {
             path.insert(0, '/');
@@ -68,13 +68,14 @@ pub fn check_path(request: &Request) -> Result<(), ProblemKind> {
     if is_plain && path == request.uri().path() { Ok(()) } else { Err(refusal(path)) }
 }
 
-/// Sees that API Gateway has chosen the same route, since it has checked the token for that one.
+/// Sees that API Gateway has chosen the route that it knows as `key`, since it has checked the token for
+/// that one.
 ///
 /// # Errors
 ///
 /// As [`check_path`].
 pub fn check_route(
-    route: &Route,
+    key: &str,
     path: &str,
     context: Option<&RequestContext>,
 ) -> Result<(), ProblemKind> {
@@ -82,7 +83,7 @@ pub fn check_route(
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
         _ => None,
     };
-    if chosen == Some(route.key().as_str()) { Ok(()) } else { Err(refusal(path)) }
+    if chosen == Some(key) { Ok(()) } else { Err(refusal(path)) }
 }
 
 fn refusal(path: &str) -> ProblemKind {

@@ -42,7 +42,7 @@ use crate::{
     cursor,
     gateway::{check_path, check_route, prepared},
     query,
-    route::{METHOD, Operation, ROUTES, Route},
+    route::{METHOD, OTHERWISE, Operation, ROUTES, Route},
 };
 
 /// When to ask again what could not be answered.
@@ -154,7 +154,7 @@ async fn respond(router: Router, request: Request) -> Response<Body> {
     }
 }
 
-/// The routes of [`ROUTES`].
+/// The routes of [`ROUTES`], and [`OTHERWISE`].
 fn router<A, P, C>(api: Api<A, P, C>) -> Router
 where
     A: Accounts + Send + Sync + 'static,
@@ -177,7 +177,13 @@ where
         };
         router = router.route(route.path, any(answer));
     }
-    router.fallback(async || problem(ProblemKind::NotFound)).with_state(Arc::new(api))
+    let nothing = async |request: Parts| {
+        let context = request.extensions.get::<RequestContext>();
+        // A route that took the path before it was decoded has taken something for an id.
+        let chosen = check_route(OTHERWISE, request.uri.path(), context);
+        problem(chosen.err().unwrap_or(ProblemKind::NotFound))
+    };
+    router.fallback(nothing).with_state(Arc::new(api))
 }
 
 impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
@@ -191,7 +197,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         if request.method != Method::GET {
             return Err(ProblemKind::MethodNotAllowed.into());
         }
-        check_route(route, request.uri.path(), context)?;
+        check_route(&route.key(), request.uri.path(), context)?;
         let caller = Caller::of(context, &self.member_claim)?;
         caller.check(route)?;
         let named = id.map(MemberId::try_from).transpose();

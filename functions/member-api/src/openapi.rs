@@ -37,9 +37,10 @@ const ABOUT: &str = "What members, services and staff may read of accounts.\n\n\
     What fell due up to `as_of` has happened, whether or not any job has run.\n\n\
     **Fields** may be added to any answer, and values to any `kind` or `reason`.\n\n\
     **Errors** are problem documents (RFC 9457). `code` never changes; `retry` says whether the same \
-    request, unchanged, may succeed later. A 503 says in `retry-after` when. Requests that API Gateway turns \
-    away by itself (no token, an expired one, of another issuer or audience: 401; too many: 429) and paths \
-    that are not here have its own short body.\n\n\
+    request, unchanged, may succeed later. A 503 says in `retry-after` when. A path that is not here is \
+    404; another method is 405, with `allow`. Requests that API Gateway turns away by itself (no token, an \
+    expired one, of another issuer or audience: 401, whatever the path; too many: 429) have its own short \
+    body.\n\n\
     **Reading what was just written.** An answer may be some moments older than the newest order.";
 
 /// The document's text, as it is checked in.

@@ -42,6 +42,10 @@ pub enum Who {
 /// The method of every route.
 pub const METHOD: &str = "GET";
 
+/// The name by which API Gateway knows what no route takes. It comes here too, so that whoever asks is told
+/// what would be right.
+pub const OTHERWISE: &str = "$default";
+
 /// Every route there is.
 ///
 /// A member whose id is `me` can be asked for by nobody else, since the first routes come first.

@@ -463,6 +463,7 @@ fn a_path_that_would_read_otherwise_to_somebody_is_refused() {
         (member, "/v1/members/me"),
         (entries, "/v1/members/me/entries"),
         (entries, "/v1/members/m1"),
+        (member, "/v1/members/m1/x"),
         (member, "/v1/members/m1#x"),
         (member, "/v1/members/m1?limit=1"),
         (member, "/v1/members/../status"),
@@ -509,18 +510,35 @@ fn a_path_that_would_read_otherwise_to_somebody_is_refused() {
 
 #[test]
 fn another_path_or_method_is_a_problem_document() {
-    for path in ["/", "", "/v1", "/v2/program", "/v1/program/", "/v1/Program", "/v1/status#", "/ "]
-    {
+    for path in [
+        "/",
+        "",
+        "/v1",
+        "/v1/members",
+        "/v1/members/m1/orders",
+        "/v2/program",
+        "/v1/program/",
+        "/v1/Program",
+        "/v1/status#",
+        "/ ",
+    ] {
         assert_problem(&answer(&event(SERVICE, "$default", path, "")), ProblemKind::NotFound);
     }
-    for method in ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"] {
-        let mut event = event(MEMBER, "$default", "/v1/members/me", "");
-        event["requestContext"]["http"]["method"] = json!(method);
+    for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"] {
+        for route in &ROUTES {
+            let path = route.path.replace("{id}", "m1");
+            let mut event = event(MEMBER, "$default", &path, "limit=0");
+            event["requestContext"]["http"]["method"] = json!(method);
 
-        let response = ask(ledger(), NOW, &event);
+            let response = ask(ledger(), NOW, &event);
 
-        assert_eq!(response["statusCode"], 405, "{method}: {response}");
-        assert_eq!(response["headers"]["allow"], "GET");
+            assert_eq!(response["statusCode"], 405, "{method} {path}: {response}");
+            assert_eq!(response["headers"]["allow"], "GET");
+            // What is asked for by HEAD has no body.
+            if method != "HEAD" {
+                assert_problem(&answer(&event), ProblemKind::MethodNotAllowed);
+            }
+        }
     }
 }
 
@@ -599,6 +617,8 @@ fn whatever_a_client_sends_is_answered_and_never_a_panic() {
     let mut odd = event(SERVICE, "GET /v1/members/{id}", "/v1/members/m1", "");
     odd["headers"]["host"] = json!("not a host:99999[");
     odd["headers"]["x-forwarded-proto"] = json!("gopher");
+    odd["body"] = json!("no base64");
+    odd["isBase64Encoded"] = json!(true);
     assert_eq!(answer(&odd).0, 200);
 
     for character in (0_u32..0x180).filter_map(char::from_u32) {

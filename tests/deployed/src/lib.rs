@@ -74,17 +74,22 @@ impl Stack {
         succeed(command.args(arguments)).trim().to_owned()
     }
 
-    /// The status and the body that the API answers.
+    /// The status and the body that the API answers when it is read.
     pub fn get(&self, path: &str, token: Option<&str>) -> (u16, Value) {
+        self.ask("GET", path, token)
+    }
+
+    /// The status and the body that the API answers to any `method`.
+    pub fn ask(&self, method: &str, path: &str, token: Option<&str>) -> (u16, Value) {
         let endpoint = self.endpoint();
         let api = format!("{endpoint}/_aws/execute-api/{}/%24default", self.output("api_id"));
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut request = agent.get(format!("{api}{path}"));
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{api}{path}"));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut answer = request.call().unwrap();
+        let mut answer = agent.run(request.body(()).unwrap()).unwrap();
         let body = answer.body_mut().read_to_string().unwrap();
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }

@@ -293,4 +293,21 @@ fn every_route_answers_every_token_as_the_table_says() {
     }
     let (status, body) = stack.get("/v1/members/me%2Fentries", Some(&other));
     assert_eq!((status, &body["entries"]), (200, &serde_json::json!([])));
+
+    // What no route takes asks for a token like any, and then says what would be right.
+    for (method, path, expected, code) in [
+        ("GET", "/", 404, "not-found"),
+        ("GET", "/v1/nothing", 404, "not-found"),
+        ("POST", "/v1/nothing", 404, "not-found"),
+        ("POST", "/v1/members/me", 405, "method-not-allowed"),
+        ("DELETE", "/v1/program", 405, "method-not-allowed"),
+    ] {
+        assert_eq!(stack.ask(method, path, None).0, 401, "{method} {path}");
+        let (status, body) = stack.ask(method, path, Some(&other));
+        assert_eq!(
+            (status, body["code"].as_str()),
+            (expected, Some(code)),
+            "{method} {path}: {body}"
+        );
+    }
 }

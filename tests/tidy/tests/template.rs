@@ -500,6 +500,7 @@ fn every_route_asks_for_a_token() {
         &[
             ("/Resources/StatusRoute/Properties", "AuthorizationType", json!("NONE")),
             ("/Resources/StatusRoute/Properties", "AuthorizationType", Value::Null),
+            ("/Resources/OtherwiseRoute/Properties", "AuthorizationType", json!("NONE")),
             ("/Resources/StatusRoute/Properties", "AuthorizerId", json!({ "Ref": "Api" })),
             ("/Resources/Authorizer/Properties", "AuthorizerType", json!("REQUEST")),
             ("/Resources/Authorizer/Properties/JwtConfiguration", "Audience", Value::Null),
@@ -519,8 +520,10 @@ fn every_route_asks_for_a_token() {
 fn the_routes_are_those_that_the_function_answers() {
     let source = read("functions/member-api/src/route.rs");
     let paths = source.split("path: \"").skip(1).filter_map(|it| it.split('"').next());
-    let answered: BTreeSet<_> = paths.map(|it| format!("GET {it}")).collect();
+    let mut answered: BTreeSet<_> = paths.map(|it| format!("GET {it}")).collect();
     assert!(!answered.is_empty(), "functions/member-api/src/route.rs names no path");
+    let otherwise = source.split("OTHERWISE: &str = \"").nth(1).and_then(|it| it.split('"').next());
+    answered.insert(otherwise.unwrap().to_owned());
 
     let rule = |template: &Value| {
         let routes = resources(template, "AWS::ApiGatewayV2::Route");
@@ -547,8 +550,44 @@ fn the_routes_are_those_that_the_function_answers() {
         rule,
         &[
             ("/Resources", "StatusRoute", Value::Null),
+            ("/Resources", "OtherwiseRoute", Value::Null),
             ("/Resources/StatusRoute/Properties", "RouteKey", json!("GET /v1/other")),
             ("/Resources/StatusRoute/Properties", "Target", Value::Null),
+        ],
+    );
+}
+
+#[test]
+fn the_api_may_ask_the_function_behind_its_routes() {
+    // AWS answers 500 to a route that may not; the local AWS does not look.
+    fn rule(template: &Value) -> Wrongs {
+        let every_route =
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*";
+        let allowed: BTreeSet<_> = resources(template, "AWS::Lambda::Permission")
+            .into_iter()
+            .filter(|(_, it)| text(it, "/Properties/Action") == "lambda:InvokeFunction")
+            .filter(|(_, it)| text(it, "/Properties/Principal") == "apigateway.amazonaws.com")
+            .filter(|(_, it)| text(it, "/Properties/SourceArn/Fn::Sub") == every_route)
+            .filter_map(|(_, it)| reference(&it["Properties"]["FunctionName"]))
+            .collect();
+        let integrations = resources(template, "AWS::ApiGatewayV2::Integration");
+        let asked =
+            integrations.iter().map(|(_, it)| get_att(&it["Properties"]["IntegrationUri"], "Arn"));
+        asked
+            .filter(|it| !it.is_some_and(|it| allowed.contains(it)))
+            .map(|it| format!("the API may not ask {it:?} for every route, or others may"))
+            .collect()
+    }
+
+    let permission = "/Resources/MemberApiPermission/Properties";
+    let get_only =
+        "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/*";
+    check(
+        rule,
+        &[
+            (permission, "SourceArn", json!({ "Fn::Sub": get_only })),
+            (permission, "SourceArn", Value::Null),
+            (permission, "FunctionName", json!({ "Ref": "AccruePointsFunction" })),
         ],
     );
 }

@@ -281,7 +281,7 @@ impl Up {
         steps.begin("program: published")?;
         publish(&stack, &program)?;
         steps.begin("API: every route asks for a token")?;
-        check_routes(&root, &running.endpoint, &outputs)?;
+        check_routes(&root, &running.endpoint, &key, &outputs)?;
         steps.begin("orders: a real shop's, moved to end today, become points")?;
         let demo = send_demo(&root, &stack, self.demo)?;
         let out = steps.0;
@@ -327,7 +327,12 @@ struct OpenApi {
 }
 
 /// What the local AWS drops without a word: routes, and that they ask for a token.
-fn check_routes(root: &Path, endpoint: &str, outputs: &deploy::Outputs) -> Result<(), StackError> {
+fn check_routes(
+    root: &Path,
+    endpoint: &str,
+    key: &issuer::Key,
+    outputs: &deploy::Outputs,
+) -> Result<(), StackError> {
     let path = root.join("functions/member-api/openapi.json");
     let text = fs::read(&path).map_err(file(&path))?;
     let document: OpenApi = serde_json::from_slice(&text).map_err(StackError::Outputs)?;
@@ -335,7 +340,11 @@ fn check_routes(root: &Path, endpoint: &str, outputs: &deploy::Outputs) -> Resul
     for path in document.paths.keys() {
         local::get(&format!("{api}{}", path.replace("{id}", "1")), None, 401)?;
     }
-    local::get(&format!("{api}/v1/nothing"), None, 404)?;
+    // Whatever else is asked for comes to the function, and by nobody who is not known.
+    let url = format!("{api}/v1/nothing");
+    local::get(&url, None, 401)?;
+    let token = issuer::token(key, endpoint, &Who::member("1"))?;
+    local::get(&url, Some(&token), 404)?;
     Ok(())
 }
 
