@@ -64,7 +64,8 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
         let request = loyalty_contracts::parse(body.as_bytes(), received_at).map_err(|error| {
             Failure::Hopeless(Reason { name: error.name(), detail: error.to_string() })
         })?;
-        let programs = self.programs.all().await.map_err(|error| Failure::Again(error.into()))?;
+        let programs =
+            self.programs.programs().await.map_err(|error| Failure::Again(error.into()))?;
         // Never empty; were it, trying again would be right.
         let program = in_force(&programs, request.at)
             .ok_or_else(|| Failure::Again("there is no program".into()))?;

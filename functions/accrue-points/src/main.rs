@@ -6,6 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use loyalty_accrue_points::handler::{Door, FUNCTION};
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
+use loyalty_ledger::program::Programs as _;
 use loyalty_runtime::{
     aws::Aws,
     clock::{self, Deadline},
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Error> {
     let programs = CachedPrograms::new(ledger.clone(), settings.program_cache);
     // A real read, while there is full CPU: the connection stands when the first message comes. A shop
     // that has no program yet may have one by then.
-    if let Err(error) = programs.all().await {
+    if let Err(error) = programs.programs().await {
         warn!(error = %ErrorChain(&error), "the program could not be read yet");
     }
     let dead_letters =

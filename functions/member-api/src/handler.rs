@@ -226,7 +226,8 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
             }
             (Operation::Program, ..) => {
                 query::none(query)?;
-                let program = api::Program::of(&self.program((self.now)()).await?)?;
+                let programs = self.programs.programs().await?;
+                let program = api::Program::of(decisive(&programs, (self.now)())?)?;
                 Ok(Answered { body: serde_json::to_vec(&program)?, cache: A_MINUTE })
             }
             (Operation::Status, ..) => {
@@ -243,17 +244,6 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         }
     }
 
-    /// The program in force at `now`.
-    async fn program(&self, now: Timestamp) -> Result<Program, Refused> {
-        let programs = self.programs.programs().await?;
-        let program = in_force(&programs, now).cloned();
-        // Whoever deploys adds one, and then the same request succeeds.
-        program.ok_or_else(|| Refused {
-            kind: ProblemKind::Unavailable,
-            cause: Some(Box::new(NoProgram)),
-        })
-    }
-
     async fn member(&self, member_id: &MemberId, is_own: bool) -> Result<Answered, Refused> {
         let now = (self.now)();
         let known = self.accounts.find_account(member_id, Reading::Cheap).await?;
@@ -264,9 +254,10 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         };
         // An order may be some minutes ahead of this clock, and an account does not go back.
         let as_of = account.clock.map_or(now, |it| it.max(now));
-        let program = self.program(as_of).await?;
-        let (account, _) = due::bring_to(&program, account, as_of)?;
-        body(&api::Member::of(member_id, &account, &program, as_of)?)
+        let programs = self.programs.programs().await?;
+        let program = decisive(&programs, as_of)?;
+        let (account, _) = due::bring_to(program, account, as_of)?;
+        body(&api::Member::of(member_id, &account, program, as_of)?)
     }
 
     async fn entries(
@@ -289,7 +280,8 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
 
     async fn status(&self) -> Result<Answered, Refused> {
         let now = (self.now)();
-        let program = self.program(now).await?;
+        let programs = self.programs.programs().await?;
+        let program = decisive(&programs, now)?;
         // Whether there is such a member does not matter; that the ledger answers does.
         if let Ok(anybody) = MemberId::try_from("status") {
             self.accounts.find_account(&anybody, Reading::Cheap).await?;
@@ -301,6 +293,13 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
             program_version: program.spec().version,
         })
     }
+}
+
+/// The one of `programs` that is in force at `now`.
+fn decisive(programs: &[Program], now: Timestamp) -> Result<&Program, Refused> {
+    // Whoever deploys adds one, and then the same request succeeds.
+    in_force(programs, now)
+        .ok_or_else(|| Refused { kind: ProblemKind::Unavailable, cause: Some(Box::new(NoProgram)) })
 }
 
 /// An entry of an account as it is shown.

@@ -2,6 +2,7 @@
 
 use lambda_http::{Error, lambda_runtime};
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
+use loyalty_ledger::program::Programs as _;
 use loyalty_member_api::handler::{Api, service};
 use loyalty_runtime::{
     aws::Aws,
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Error> {
     let programs = CachedPrograms::new(accounts.clone(), settings.program_cache);
     // A real read, while there is full CPU: the connection stands when the first request comes. A shop
     // that has no program yet may have one by then.
-    if let Err(error) = programs.all().await {
+    if let Err(error) = programs.programs().await {
         warn!(error = %ErrorChain(&error), "the program could not be read yet");
     }
 

@@ -40,11 +40,11 @@ const STAFF: &str = include_str!("events/staff.json");
 const NO_CLAIMS: &str = include_str!("events/no-claims.json");
 
 #[derive(Debug)]
-struct Shelf(Vec<Program>);
+struct Shelf(Arc<[Program]>);
 
 impl Programs for Shelf {
-    async fn programs(&self) -> Result<Vec<Program>, LedgerError> {
-        Ok(self.0.clone())
+    async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
+        Ok(Arc::clone(&self.0))
     }
 }
 
@@ -133,7 +133,7 @@ fn ledger() -> MemoryLedger {
 
 fn api<A>(accounts: A, now: &str) -> Api<A, Shelf, impl Fn() -> Timestamp + Send + Sync + use<A>> {
     let now: Timestamp = now.parse().unwrap();
-    let programs = Shelf(vec![program(4, "2026-03-01"), program(3, "2026-01-01")]);
+    let programs = Shelf([program(4, "2026-03-01"), program(3, "2026-01-01")].into());
     Api { accounts, programs, now: move || now, member_claim: "sub".to_owned() }
 }
 
@@ -592,7 +592,7 @@ fn what_cannot_be_answered_says_whether_to_ask_again_and_nothing_of_why() {
     }
     // Before the shop has added a program.
     let event: Value = serde_json::from_str(MEMBER).unwrap();
-    let empty = Api { programs: Shelf(Vec::new()), ..api(ledger(), NOW) };
+    let empty = Api { programs: Shelf([].into()), ..api(ledger(), NOW) };
     assert_eq!(ask_of(empty, &event)["statusCode"], 503);
 }
 

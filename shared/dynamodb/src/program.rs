@@ -1,6 +1,6 @@
 //! Versions of the program: written once each, read all together.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
@@ -60,7 +60,7 @@ impl DynamoDbLedger {
 }
 
 impl Programs for DynamoDbLedger {
-    async fn programs(&self) -> Result<Vec<Program>, LedgerError> {
+    async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
         let mut programs = Vec::new();
         let mut from: Option<HashMap<String, AttributeValue>> = None;
         loop {
@@ -80,7 +80,7 @@ impl Programs for DynamoDbLedger {
             }
             match output.last_evaluated_key.filter(|it| !it.is_empty()) {
                 Some(key) => from = Some(key),
-                None => return Ok(programs),
+                None => return Ok(programs.into()),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Reading programs: every version that a shop has.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use loyalty_domain::program::Program;
 
@@ -9,5 +9,7 @@ use crate::LedgerError;
 /// Where the versions of a program are kept.
 pub trait Programs: Sync {
     /// Reads every version, in any order.
-    fn programs(&self) -> impl Future<Output = Result<Vec<Program>, LedgerError>> + Send;
+    ///
+    /// They are shared and not copied, since who keeps them is asked with every request.
+    fn programs(&self) -> impl Future<Output = Result<Arc<[Program]>, LedgerError>> + Send;
 }

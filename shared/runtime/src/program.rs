@@ -29,28 +29,6 @@ impl<P: Programs> CachedPrograms<P> {
         Self { programs, for_how_long, kept: Mutex::new(None) }
     }
 
-    /// All versions; at least one.
-    ///
-    /// # Errors
-    ///
-    /// A [`LedgerError`]: the store did not answer, which is not hidden behind versions that may be out of
-    /// force; or there is none yet, which may change.
-    pub async fn all(&self) -> Result<Arc<[Program]>, LedgerError> {
-        let now = clock::instant();
-        if let Some((read_at, programs)) = &*self.kept()
-            && now.saturating_duration_since(*read_at) < self.for_how_long
-        {
-            return Ok(Arc::clone(programs));
-        }
-        let programs: Arc<[Program]> = self.programs.programs().await?.into();
-        if programs.is_empty() {
-            let source = Box::new(NoProgram);
-            return Err(LedgerError::Unavailable { operation: "reading the program", source });
-        }
-        *self.kept() = Some((now, Arc::clone(&programs)));
-        Ok(programs)
-    }
-
     // Nothing is half done under this lock.
     fn kept(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<[Program]>)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,7 +36,85 @@ impl<P: Programs> CachedPrograms<P> {
 }
 
 impl<P: Programs> Programs for CachedPrograms<P> {
-    async fn programs(&self) -> Result<Vec<Program>, LedgerError> {
-        Ok(self.all().await?.to_vec())
+    /// All versions; at least one.
+    ///
+    /// # Errors
+    ///
+    /// A [`LedgerError`]: the store did not answer, which is not hidden behind versions that may be out of
+    /// force; or there is none yet, which may change.
+    async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
+        let now = clock::instant();
+        if let Some((read_at, programs)) = &*self.kept()
+            && now.saturating_duration_since(*read_at) < self.for_how_long
+        {
+            return Ok(Arc::clone(programs));
+        }
+        let programs = self.programs.programs().await?;
+        if programs.is_empty() {
+            let source = Box::new(NoProgram);
+            return Err(LedgerError::Unavailable { operation: "reading the program", source });
+        }
+        *self.kept() = Some((now, Arc::clone(&programs)));
+        Ok(programs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// One version more with each reading.
+    #[derive(Default)]
+    struct Growing(AtomicU32);
+
+    impl Programs for Growing {
+        async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok((0..number).map(|it| version(it + 1)).collect())
+        }
+    }
+
+    fn version(version: u32) -> Program {
+        let program = json!({
+            "name": "Test", "version": version, "effective": "2026-01-01", "currency": "GBP",
+            "time_zone": "Europe/London", "earning": {"points_per_unit": "1", "expiry_months": 12},
+            "tiers": {"levels": [{"id": "base", "name": "Base"}]}
+        });
+        serde_json::from_value(program).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_shared_and_not_read_again_while_it_is_good() {
+        let programs = CachedPrograms::new(Growing(1.into()), Duration::from_hours(1));
+
+        let (first, second) =
+            (programs.programs().await.unwrap(), programs.programs().await.unwrap());
+
+        assert_eq!(first.len(), 1);
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_is_read_again() {
+        let programs = CachedPrograms::new(Growing(1.into()), Duration::ZERO);
+
+        let (first, second) =
+            (programs.programs().await.unwrap(), programs.programs().await.unwrap());
+
+        assert_eq!((first.len(), second.len()), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn that_there_is_no_program_yet_is_not_kept() {
+        let programs = CachedPrograms::new(Growing::default(), Duration::from_hours(1));
+
+        let error = programs.programs().await.unwrap_err();
+
+        assert!(error.is_transient(), "{error:?}");
+        assert_eq!(programs.programs().await.unwrap().len(), 1);
     }
 }

@@ -49,8 +49,8 @@ impl Ledger for Store {
 pub(crate) struct Published(pub(crate) Vec<Program>);
 
 impl Programs for Published {
-    async fn programs(&self) -> Result<Vec<Program>, LedgerError> {
-        Ok(self.0.clone())
+    async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
+        Ok(self.0.clone().into())
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     future::Future,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -151,7 +152,7 @@ impl Stack {
     }
 
     /// All versions of its program.
-    pub(crate) fn programs(&self) -> Result<Vec<Program>, StackError> {
+    pub(crate) fn programs(&self) -> Result<Arc<[Program]>, StackError> {
         let ledger = self.ledger();
         self.wait(ledger.programs()).map_err(StackError::NotRead)
     }
