@@ -10,9 +10,10 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// A point in time that no correction of the clock moves.
+/// A point in time that no correction of the clock moves. It is good within one invocation: between them
+/// Lambda freezes a function, and this clock with it.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-pub fn instant() -> Instant {
+fn instant() -> Instant {
     Instant::now()
 }
 

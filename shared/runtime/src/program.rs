@@ -2,9 +2,10 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use loyalty_domain::program::Program;
 use loyalty_ledger::{LedgerError, program::Programs};
 
@@ -20,7 +21,7 @@ struct NoProgram;
 pub struct CachedPrograms<P> {
     programs: P,
     for_how_long: Duration,
-    kept: Mutex<Option<(Instant, Arc<[Program]>)>>,
+    kept: Mutex<Option<(Timestamp, Arc<[Program]>)>>,
 }
 
 impl<P: Programs> CachedPrograms<P> {
@@ -30,7 +31,7 @@ impl<P: Programs> CachedPrograms<P> {
     }
 
     // Nothing is half done under this lock.
-    fn kept(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<[Program]>)>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Arc<[Program]>)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -43,9 +44,9 @@ impl<P: Programs> Programs for CachedPrograms<P> {
     /// A [`LedgerError`]: the store did not answer, which is not hidden behind versions that may be out of
     /// force; or there is none yet, which may change.
     async fn programs(&self) -> Result<Arc<[Program]>, LedgerError> {
-        let now = clock::instant();
+        let now = clock::now();
         if let Some((read_at, programs)) = &*self.kept()
-            && now.saturating_duration_since(*read_at) < self.for_how_long
+            && is_good(*read_at, now, self.for_how_long)
         {
             return Ok(Arc::clone(programs));
         }
@@ -57,6 +58,16 @@ impl<P: Programs> Programs for CachedPrograms<P> {
         *self.kept() = Some((now, Arc::clone(&programs)));
         Ok(programs)
     }
+}
+
+/// Whether what was read at `read_at` is good at `now`.
+///
+/// By the clock on the wall: Lambda freezes a function between invocations, and a monotonic clock stands
+/// still meanwhile. A shop with few orders would not see a new version for days.
+fn is_good(read_at: Timestamp, now: Timestamp, for_how_long: Duration) -> bool {
+    // A clock that was set back says nothing of how old it is.
+    let age = Duration::try_from(now.duration_since(read_at));
+    age.is_ok_and(|it| it < for_how_long)
 }
 
 #[cfg(test)]
@@ -106,6 +117,20 @@ mod tests {
             (programs.programs().await.unwrap(), programs.programs().await.unwrap());
 
         assert_eq!((first.len(), second.len()), (1, 2));
+    }
+
+    #[test]
+    fn what_was_read_is_good_for_a_time_on_the_wall_and_never_before_it_was_read() {
+        let is_good = |now: &str| {
+            let read_at = "2026-03-01T12:00:00Z".parse().unwrap();
+            is_good(read_at, now.parse().unwrap(), Duration::from_mins(1))
+        };
+
+        assert!(is_good("2026-03-01T12:00:00Z"));
+        assert!(is_good("2026-03-01T12:00:59.999999999Z"));
+        assert!(!is_good("2026-03-01T12:01:00Z"));
+        assert!(!is_good("2026-03-02T12:00:00Z"));
+        assert!(!is_good("2026-03-01T11:59:59Z"));
     }
 
     #[tokio::test]
