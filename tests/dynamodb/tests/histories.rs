@@ -14,6 +14,7 @@ use loyalty_dynamodb::DynamoDbLedger;
 use loyalty_ledger::{Attempts, Ledger, Loaded, Reading, execute, memory::MemoryLedger};
 use loyalty_tests_dynamodb::{Engine, Fault};
 use loyalty_tests_ledger::history::{any_program, any_step, histories, member, requests};
+use loyalty_tests_simulate::Random;
 use proptest::prelude::*;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::start);
@@ -43,15 +44,12 @@ async fn loaded(ledger: &impl Ledger, request: &Request) -> Loaded {
 
 /// What happens to requests, for the same `seed` always the same.
 fn faults(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
-    let mut random = seed | 1;
+    let mut random = Random::new(seed);
     move |operation| {
-        // By Marsaglia's xorshift: repeats would beat in time with what one delivery sends.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
         // Reads have no conflicts.
         let is_read = matches!(operation, "BatchGetItem" | "Query");
-        match random % 16 {
+        // At random: repeats would beat in time with what one delivery sends.
+        match random.below(16) {
             0 => Some(Fault::Throttled),
             1 => Some(Fault::LostReply),
             2 | 3 if !is_read => Some(Fault::Conflict),

@@ -9,34 +9,12 @@ use loyalty_domain::{
     command::{Command, Request},
     id::{ClientId, RequestKey},
     points::Points,
-    program::{Program, ProgramSpec},
 };
 use loyalty_ledger::{
     Answered, Attempts, Ledger, LedgerError, Reading, execute, memory::MemoryLedger,
 };
 use loyalty_tests_dynamodb::{Engine, Fault};
-use loyalty_tests_simulate::{scratch, year_as_events};
-
-/// The program under which the accounts of the year are known.
-fn program() -> Program {
-    let spec: ProgramSpec = serde_json::from_str(
-        r#"{
-            "name": "Retail A", "version": 1, "effective": "2010-01-01", "currency": "GBP",
-            "time_zone": "Europe/London",
-            "earning": {"points_per_unit": "1", "pending_days": 14, "expiry_months": 12,
-                "expiry_rounding": "month_end", "exclude": {"skus": ["POST", "DOT", "C2",
-                "BANK CHARGES", "AMAZONFEE", "M", "D", "S", "B", "CRUK", "PADS"]}},
-            "tiers": {"levels": [
-                {"id": "bronze", "name": "Bronze"},
-                {"id": "silver", "name": "Silver", "spend": "200", "orders": 3, "bonus": "0.05"},
-                {"id": "gold", "name": "Gold", "spend": "2000", "orders": 12, "bonus": "0.1"},
-                {"id": "platinum", "name": "Platinum", "spend": "8000", "orders": 24, "bonus": "0.2"},
-                {"id": "diamond", "name": "Diamond", "spend": "30000", "bonus": "0.3"}]}
-        }"#,
-    )
-    .unwrap();
-    spec.try_into().unwrap()
-}
+use loyalty_tests_simulate::{Random, program_of_the_year, scratch, year_as_events};
 
 /// The year's events, as an importer sends them.
 fn requests(test: &str) -> Vec<Request> {
@@ -55,22 +33,10 @@ fn look(member_id: &loyalty_domain::id::MemberId) -> Request {
     )
 }
 
-/// Small, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
 async fn in_memory(requests: &[Request]) -> MemoryLedger {
     let ledger = MemoryLedger::default();
     for request in requests {
-        execute(&ledger, &program(), &mut Attempts(1), request).await.unwrap();
+        execute(&ledger, &program_of_the_year(), &mut Attempts(1), request).await.unwrap();
     }
     ledger
 }
@@ -80,16 +46,15 @@ async fn the_year_twice_shuffled_and_disturbed_gives_the_same_accounts() {
     let requests = requests("dynamodb-disturbed");
     let expected = in_memory(&requests).await;
     // Every event twice, within a window of 50; refunds follow their orders, as events of one member.
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut deliveries: Vec<(usize, &Request)> = Vec::with_capacity(requests.len() * 2);
     for (place, request) in requests.iter().enumerate() {
-        let later = usize::try_from(random.below(50)).unwrap();
-        deliveries.extend([(place, request), (place + later, request)]);
+        deliveries.extend([(place, request), (place + random.below(50), request)]);
     }
     deliveries.sort_by_key(|(place, _)| *place);
     let engine = Engine::start();
     let (ledger, wire) = engine.ledger();
-    let mut injected = Random(42);
+    let mut injected = Random::new(42);
     wire.disturb(move |operation| match injected.below(40) {
         0 => Some(Fault::Throttled),
         1 | 2 if operation != "BatchGetItem" && operation != "Query" => Some(Fault::Conflict),
@@ -98,7 +63,7 @@ async fn the_year_twice_shuffled_and_disturbed_gives_the_same_accounts() {
         _ => None,
     });
 
-    let program = program();
+    let program = program_of_the_year();
     let (mut now, mut failures) = (0, 0);
     for (_, request) in deliveries {
         // As a queue does: whatever failed is delivered again.
@@ -138,7 +103,7 @@ async fn the_year_costs_at_most_5_write_units_an_order_on_average() {
     let requests = requests("dynamodb-capacity");
     let engine = Engine::start();
     let (ledger, wire) = engine.ledger();
-    let program = program();
+    let program = program_of_the_year();
 
     let mut orders: BTreeMap<u64, u64> = BTreeMap::new();
     let mut refunds: BTreeMap<u64, u64> = BTreeMap::new();

@@ -12,7 +12,6 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::Timestamp;
 use loyalty_accrue_points::handler::{Door, FUNCTION};
 use loyalty_contracts::parse;
-use loyalty_domain::program::{Program, ProgramSpec};
 use loyalty_dynamodb::{DynamoDbLedger, Published};
 use loyalty_ledger::{Attempts, Reading, execute, memory::MemoryLedger, statement::Accounts as _};
 use loyalty_runtime::{
@@ -22,7 +21,7 @@ use loyalty_runtime::{
     program::CachedPrograms,
 };
 use loyalty_tests_dynamodb::{Engine, Fault};
-use loyalty_tests_simulate::{scratch, year_as_events};
+use loyalty_tests_simulate::{Random, program_of_the_year, scratch, year_as_events};
 use serde_json::json;
 
 /// How often the template's queue delivers a message before it goes to the dead letters.
@@ -42,37 +41,6 @@ impl DeadLetters for Letters {
         self.0.lock().unwrap().push((id, reason.name));
         Ok(())
     }
-}
-
-/// Small, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0).unwrap() % limit
-    }
-}
-
-/// The program under which the accounts of the year are known.
-fn program() -> Program {
-    let spec: ProgramSpec = serde_json::from_value(json!({
-        "name": "Retail A", "version": 1, "effective": "2010-01-01", "currency": "GBP",
-        "time_zone": "Europe/London",
-        "earning": {"points_per_unit": "1", "pending_days": 14, "expiry_months": 12,
-            "expiry_rounding": "month_end", "exclude": {"skus": ["POST", "DOT", "C2",
-            "BANK CHARGES", "AMAZONFEE", "M", "D", "S", "B", "CRUK", "PADS"]}},
-        "tiers": {"levels": [
-            {"id": "bronze", "name": "Bronze"},
-            {"id": "silver", "name": "Silver", "spend": "200", "orders": 3, "bonus": "0.05"},
-            {"id": "gold", "name": "Gold", "spend": "2000", "orders": 12, "bonus": "0.1"},
-            {"id": "platinum", "name": "Platinum", "spend": "8000", "orders": 24, "bonus": "0.2"},
-            {"id": "diamond", "name": "Diamond", "spend": "30000", "bonus": "0.3"}]}
-    }))
-    .unwrap();
-    spec.try_into().unwrap()
 }
 
 /// A message, and whose: events of one member, or of one guest's order, keep their order.
@@ -139,19 +107,19 @@ async fn the_year_as_a_queue_delivers_it_gives_the_accounts_of_simulate() {
     let expected = MemoryLedger::default();
     for line in &lines {
         let request = parse(line.as_bytes(), Timestamp::MAX).unwrap();
-        execute(&expected, &program(), &mut Attempts(1), &request).await.unwrap();
+        execute(&expected, &program_of_the_year(), &mut Attempts(1), &request).await.unwrap();
     }
     let engine = Engine::start();
     let (ledger, wire) = engine.ledger();
-    assert_eq!(ledger.publish(&program()).await.unwrap(), Published::Now);
-    assert_eq!(ledger.publish(&program()).await.unwrap(), Published::Before);
+    assert_eq!(ledger.publish(&program_of_the_year()).await.unwrap(), Published::Now);
+    assert_eq!(ledger.publish(&program_of_the_year()).await.unwrap(), Published::Before);
     let door = Door {
         programs: CachedPrograms::new(ledger.clone(), Duration::from_hours(1)),
         ledger: ledger.clone(),
         dead_letters: Letters::default(),
     };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut injected = Random(42);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+    let mut injected = Random::new(42);
     wire.disturb(move |operation| match injected.below(100) {
         0 => Some(Fault::Throttled),
         1..=3 if operation == "TransactWriteItems" => Some(Fault::Conflict),

@@ -1,5 +1,6 @@
-//! The command line as its user runs it: real files in, accounts out.
+//! The command line as its user runs it: real files in, accounts out. And the real year, for other tests.
 #![expect(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     reason = "this is a test suite: it panics where the command line breaks its promise"
@@ -9,6 +10,28 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use loyalty_domain::program::Program;
+
+/// Numbers that look random, and are the same each time: Marsaglia's xorshift.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The numbers of `seed`.
+    pub const fn new(seed: u64) -> Self {
+        // 0 would stay 0.
+        Self(seed | 1)
+    }
+
+    /// The next one below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0).unwrap() % limit
+    }
+}
 
 /// A file of this repository.
 pub fn repository(path: &str) -> PathBuf {
@@ -50,6 +73,24 @@ pub fn year_as_events(folder: &Path) -> String {
         .args(["--events-out".as_ref(), file.as_path()]);
     succeed(&mut command);
     std::fs::read_to_string(file).unwrap()
+}
+
+/// The program under which the accounts of the year are known: `infra/programs/retail-a.toml`.
+pub fn program_of_the_year() -> Program {
+    serde_json::from_value(serde_json::json!({
+        "name": "Retail A", "version": 1, "effective": "2010-01-01", "currency": "GBP",
+        "time_zone": "Europe/London",
+        "earning": {"points_per_unit": "1", "pending_days": 14, "expiry_months": 12,
+            "expiry_rounding": "month_end", "exclude": {"skus": ["POST", "DOT", "C2",
+            "BANK CHARGES", "AMAZONFEE", "M", "D", "S", "B", "CRUK", "PADS"]}},
+        "tiers": {"levels": [
+            {"id": "bronze", "name": "Bronze"},
+            {"id": "silver", "name": "Silver", "spend": "200", "orders": 3, "bonus": "0.05"},
+            {"id": "gold", "name": "Gold", "spend": "2000", "orders": 12, "bonus": "0.1"},
+            {"id": "platinum", "name": "Platinum", "spend": "8000", "orders": 24, "bonus": "0.2"},
+            {"id": "diamond", "name": "Diamond", "spend": "30000", "bonus": "0.3"}]}
+    }))
+    .unwrap()
 }
 
 /// Runs `command` and returns what it printed.
