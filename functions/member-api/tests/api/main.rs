@@ -6,6 +6,8 @@
     reason = "a test may panic"
 )]
 
+mod entries;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,10 +36,10 @@ use serde_json::{Value, json};
 
 const NOW: &str = "2026-02-10T09:30:00Z";
 
-const MEMBER: &str = include_str!("events/member.json");
-const SERVICE: &str = include_str!("events/service.json");
-const STAFF: &str = include_str!("events/staff.json");
-const NO_CLAIMS: &str = include_str!("events/no-claims.json");
+const MEMBER: &str = include_str!("../events/member.json");
+const SERVICE: &str = include_str!("../events/service.json");
+const STAFF: &str = include_str!("../events/staff.json");
+const NO_CLAIMS: &str = include_str!("../events/no-claims.json");
 
 #[derive(Debug)]
 struct Shelf(Arc<[Program]>);
@@ -154,7 +156,12 @@ where
 
 /// Asks as of [`NOW`], and returns the status and the body.
 fn answer(event: &Value) -> (u64, Value) {
-    let response = ask(ledger(), NOW, event);
+    answer_of(ledger(), event)
+}
+
+/// Asks what `ledger` has as of [`NOW`], and returns the status and the body.
+fn answer_of(ledger: MemoryLedger, event: &Value) -> (u64, Value) {
+    let response = ask(ledger, NOW, event);
     assert_eq!(response["isBase64Encoded"], false, "{response}");
     let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     let status = response["statusCode"].as_u64().unwrap();
