@@ -3,12 +3,17 @@
 //! A failure is logged once, where it ends, with its causes. Nothing personal is logged: no body, no
 //! token, no member; an order's id is, since staff search for it.
 
-use std::{error::Error, fmt, io};
+use std::{
+    error::Error,
+    fmt, io,
+    panic::{self, PanicHookInfo},
+};
 
 use tracing::Subscriber;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-/// Lets log lines go to the standard output, from the level `AWS_LAMBDA_LOG_LEVEL` up, or `INFO`.
+/// Lets log lines go to the standard output, from the level `AWS_LAMBDA_LOG_LEVEL` up, or `INFO`, and a
+/// panic say no more than where it happened.
 ///
 /// Lambda sets it from the template; it is no setting of ours.
 pub fn init() {
@@ -16,6 +21,16 @@ pub fn init() {
     let level = level.and_then(|it| it.parse().ok()).unwrap_or(LevelFilter::INFO);
     // A second one would be a bug that costs nothing but its lines.
     tracing::subscriber::set_global_default(subscriber(io::stdout, level)).ok();
+    panic::set_hook(Box::new(panicked));
+}
+
+/// Logs where a panic happened.
+///
+/// What it says may have been made from what was asked. Without this, it would be printed as it is, and
+/// Lambda takes what is printed for the log.
+pub fn panicked(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location, "a panic, which is a bug");
 }
 
 /// What writes log lines from `level` up to `writer`.
