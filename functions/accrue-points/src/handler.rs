@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use loyalty_domain::{id::CommandId, program::in_force};
 use loyalty_ledger::{Answer, Answered, Entry, Ledger, execute, program::Programs};
 use loyalty_runtime::{
-    batch::{self, Failure, NoMessageId},
+    batch::{self, Failure, NoMessageId, correlation_id},
     clock::Deadline,
     dead_letter::{DeadLetters, Reason},
     metric::Metrics,
@@ -137,13 +137,4 @@ fn kind(id: &CommandId) -> &'static str {
 /// The id of an entry under an order. Others name members, and stay out of logs.
 fn entry_id(id: &CommandId) -> Option<String> {
     id.order_id().map(|_| id.to_string())
-}
-
-/// The attribute `correlation_id` of a message, if it is a name and no text.
-fn correlation_id(message: &SqsMessage) -> Option<&str> {
-    let attribute = message.message_attributes.get("correlation_id")?;
-    let text = attribute.string_value.as_deref()?;
-    let is_name = (1..=128).contains(&text.len())
-        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.:".contains(&it));
-    is_name.then_some(text)
 }

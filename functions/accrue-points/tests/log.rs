@@ -37,8 +37,9 @@ fn no_line_of_the_log_has_a_member_a_product_or_a_body() {
 
     let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
     assert_eq!(text.lines().count(), 8, "{text}");
-    for number in 1..=8 {
-        assert!(text.contains(&format!("\"message_id\":\"m{number}\"")), "{text}");
+    for (number, line) in (1..=8).zip(text.lines()) {
+        let ids = format!("\"message_id\":\"m{number}\",\"correlation_id\":\"of-m{number}\"");
+        assert!(line.contains(&ids), "{line}");
     }
     assert!(text.contains("\"entry\":\"O#1\",\"sequence\":1"), "{text}");
     for secret in ["secret", "SECRET"] {

@@ -34,6 +34,18 @@ pub const HOPELESS: &str = "Hopeless";
 /// The metric of messages that were not begun, because time was up.
 pub const NOT_BEGUN: &str = "NotBegun";
 
+/// The attribute of a message with the sender's own id of it.
+pub const CORRELATION_ID: &str = "correlation_id";
+
+/// The sender's own id of `message`, if it is a name and no text.
+pub fn correlation_id(message: &SqsMessage) -> Option<&str> {
+    let attribute = message.message_attributes.get(CORRELATION_ID)?;
+    let text = attribute.string_value.as_deref()?;
+    let is_name = (1..=128).contains(&text.len())
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.:".contains(&it));
+    is_name.then_some(text)
+}
+
 /// Lets `work` answer every message of `event`, in their order, until `deadline`.
 ///
 /// One after the other: two messages of one member would only race each other. A message that makes `work`
@@ -56,9 +68,13 @@ pub async fn handle(
     let mut response = SqsBatchResponse::default();
     for message in event.records {
         let id = message.message_id.clone().unwrap_or_default();
+        let correlation_id = correlation_id(&message);
         if deadline.left().is_zero() {
             metrics.count(NOT_BEGUN);
-            warn!(message_id = id, "message {id} was not begun, because time was up");
+            warn!(
+                message_id = id,
+                correlation_id, "message {id} was not begun, because time was up"
+            );
             response.add_failure(id);
             continue;
         }
@@ -70,11 +86,14 @@ pub async fn handle(
             }
             Ok(Err(Failure::Again(error))) => {
                 let error = ErrorChain(&*error);
-                error!(message_id = id, %error, "message {id} could not be answered");
+                error!(message_id = id, correlation_id, %error, "message {id} could not be answered");
                 false
             }
             Err(_) => {
-                error!(message_id = id, "message {id} made the function panic, which is a bug");
+                error!(
+                    message_id = id,
+                    correlation_id, "message {id} made the function panic, which is a bug"
+                );
                 false
             }
         };
@@ -96,7 +115,14 @@ async fn is_kept(
     metrics: &mut Metrics,
 ) -> bool {
     let Reason { name, detail } = reason;
-    warn!(message_id = id, reason = name, detail, "message {id} can never be answered: {name}");
+    let correlation_id = correlation_id(message);
+    warn!(
+        message_id = id,
+        correlation_id,
+        reason = name,
+        detail,
+        "message {id} can never be answered: {name}"
+    );
     match dead_letters.keep(message, reason).await {
         Ok(()) => {
             metrics.count(HOPELESS);
@@ -104,8 +130,39 @@ async fn is_kept(
         }
         Err(error) => {
             let error = ErrorChain(&*error);
-            error!(message_id = id, %error, "message {id} could not be put to the dead letters");
+            error!(
+                message_id = id,
+                correlation_id,
+                %error,
+                "message {id} could not be put to the dead letters"
+            );
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_correlation_id_is_a_short_name_and_no_text() {
+        let message = |attribute: &serde_json::Value| -> SqsMessage {
+            let attributes = json!({"correlation_id": attribute});
+            serde_json::from_value(json!({"messageAttributes": attributes})).unwrap()
+        };
+        let named = |text: &str| message(&json!({"stringValue": text, "dataType": "String"}));
+
+        for fine in ["c", "9f-1.b_2:C", &"x".repeat(128)] {
+            assert_eq!(correlation_id(&named(fine)), Some(fine));
+        }
+        for wrong in ["", "a b", "a@b", "é", "a\n", &"x".repeat(129)] {
+            assert_eq!(correlation_id(&named(wrong)), None, "{wrong}");
+        }
+        let binary = json!({"binaryValue": "YQ==", "dataType": "Binary"});
+        assert_eq!(correlation_id(&message(&binary)), None);
+        assert_eq!(correlation_id(&SqsMessage::default()), None);
     }
 }

@@ -7,6 +7,9 @@ use std::{error::Error, future::Future};
 
 use aws_lambda_events::event::sqs::SqsMessage;
 
+#[cfg(feature = "sqs")]
+use crate::batch::{CORRELATION_ID, correlation_id};
+
 /// Why a message can never succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -58,21 +61,55 @@ impl DeadLetters for SqsDeadLetters {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         use aws_sdk_sqs::types::MessageAttributeValue;
 
-        let text = |it: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(it).build()
-        };
-        self.client
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(message.body.as_deref().unwrap_or_default())
-            .message_attributes(REASON, text(reason.name)?)
-            .message_attributes(DETAIL, text(&reason.detail)?)
-            .message_attributes(
-                SOURCE_MESSAGE_ID,
-                text(message.message_id.as_deref().unwrap_or("unknown"))?,
-            )
-            .send()
-            .await?;
+        let body = message.body.as_deref().unwrap_or_default();
+        let mut letter = self.client.send_message().queue_url(&self.queue_url).message_body(body);
+        for (name, text) in attributes(message, reason) {
+            let text = MessageAttributeValue::builder().data_type("String").string_value(text);
+            letter = letter.message_attributes(name, text.build()?);
+        }
+        letter.send().await?;
         Ok(())
+    }
+}
+
+/// What a dead letter says beside its body.
+#[cfg(feature = "sqs")]
+fn attributes<'a>(
+    message: &'a SqsMessage,
+    reason: &'a Reason,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let source_message_id = message.message_id.as_deref().unwrap_or("unknown");
+    let attributes =
+        [(REASON, reason.name), (DETAIL, &reason.detail), (SOURCE_MESSAGE_ID, source_message_id)];
+    // Whoever sends it again need not ask the shop for it.
+    let correlation_id = correlation_id(message).map(|it| (CORRELATION_ID, it));
+    attributes.into_iter().chain(correlation_id)
+}
+
+#[cfg(all(test, feature = "sqs"))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_says_why_and_by_which_ids_it_was_known() {
+        let reason = Reason { name: "not_json", detail: "the message is not JSON".to_owned() };
+        let known: SqsMessage = serde_json::from_value(json!({
+            "messageId": "m1",
+            "messageAttributes": {"correlation_id": {"stringValue": "c1", "dataType": "String"}}
+        }))
+        .unwrap();
+
+        let found: Vec<_> = attributes(&known, &reason).collect();
+
+        let expected = [
+            ("reason", "not_json"),
+            ("detail", "the message is not JSON"),
+            ("source_message_id", "m1"),
+            ("correlation_id", "c1"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(attributes(&SqsMessage::default(), &reason).count(), 3);
     }
 }

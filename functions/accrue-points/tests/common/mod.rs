@@ -82,7 +82,7 @@ pub(crate) fn door() -> Door<Store, Published, Letters> {
     }
 }
 
-/// An event as a queue hands it over, of messages with these ids and bodies.
+/// An event as a queue hands it over, of messages with these ids and bodies, each with a correlation id.
 pub(crate) fn event(messages: &[(&str, &str)]) -> SqsEvent {
     let file = include_str!("../events/sqs.json");
     let event: Value = serde_json::from_str(file).unwrap();
@@ -93,6 +93,9 @@ pub(crate) fn event(messages: &[(&str, &str)]) -> SqsEvent {
             let mut record = record.clone();
             *record.get_mut("messageId").unwrap() = json!(id);
             *record.get_mut("body").unwrap() = json!(body);
+            let correlation_id = json!({"stringValue": format!("of-{id}"), "dataType": "String"});
+            *record.get_mut("messageAttributes").unwrap() =
+                json!({ "correlation_id": correlation_id });
             record
         })
         .collect();
