@@ -5,10 +5,11 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
 use loyalty_domain::{
     command::{Command, Correction, Request},
     id::CommandId,
+    points::OutOfRange,
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -128,6 +129,25 @@ impl Event {
                 _,
             ) => None,
         }
+    }
+
+    /// The same event so many days of 24 hours later, or earlier. Days that a balance names stand.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if there is no such instant. Retrying cannot help.
+    pub fn moved(mut self, days: i64) -> Result<Self, OutOfRange> {
+        let at = match &mut self {
+            Self::Paid(event) => &mut event.paid_at,
+            Self::Changed(event) => &mut event.changed_at,
+            Self::Cancelled(event) => &mut event.cancelled_at,
+            Self::Refunded(event) => &mut event.refunded_at,
+            Self::Opened(event) => &mut event.opened_at,
+        };
+        let hours = days.checked_mul(24).ok_or(OutOfRange)?;
+        let hours = Span::new().try_hours(hours).map_err(|_| OutOfRange)?;
+        *at = at.checked_add(hours).map_err(|_| OutOfRange)?;
+        Ok(self)
     }
 
     /// The request that the event makes if it is received at `received_at`.

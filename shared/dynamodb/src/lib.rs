@@ -86,26 +86,33 @@ impl Accounts for DynamoDbLedger {
 
 /// What an error of the SDK means for whoever asked.
 ///
-/// What is wrong with our request stays wrong, so it is corrupt; all else may work if asked again.
+/// What is wrong with our request, or with our rights, stays wrong; all else may work if asked again.
 fn failed<E>(operation: &'static str, error: SdkError<E>) -> LedgerError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    let is_our_mistake = matches!(
-        code,
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
         Some(
             "ValidationException"
-                | "ResourceNotFoundException"
-                | "AccessDeniedException"
-                | "SerializationException"
-                | "IdempotentParameterMismatchException"
-                | "ItemCollectionSizeLimitExceededException"
-        )
-    );
-    if is_our_mistake || matches!(error, SdkError::ConstructionFailure(_)) {
-        LedgerError::Corrupt(Box::new(error))
-    } else {
-        LedgerError::Unavailable { operation, source: Box::new(error) }
+            | "SerializationException"
+            | "IdempotentParameterMismatchException"
+            | "ItemCollectionSizeLimitExceededException",
+        ) => LedgerError::Corrupt(Box::new(error)),
+        Some(
+            "AccessDeniedException"
+            | "ResourceNotFoundException"
+            | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationTokenException"
+            | "UnrecognizedClientException",
+        ) => LedgerError::NotAllowed { operation, source: Box::new(error) },
+        _ if matches!(error, SdkError::ConstructionFailure(_)) => {
+            LedgerError::Corrupt(Box::new(error))
+        }
+        // Without credentials there is no call.
+        _ if matches!(&error, SdkError::DispatchFailure(it) if !it.is_io() && !it.is_timeout()) => {
+            LedgerError::NotAllowed { operation, source: Box::new(error) }
+        }
+        _ => LedgerError::Unavailable { operation, source: Box::new(error) },
     }
 }

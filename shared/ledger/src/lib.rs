@@ -276,6 +276,16 @@ pub enum LedgerError {
     /// What is stored, or was about to be, makes no sense: a bug of ours.
     #[error("ledger data is corrupt")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// The store takes no such request from us: the caller's rights, its credentials or its settings are not
+    /// what they should be.
+    #[error("ledger store refuses {operation} from this caller")]
+    NotAllowed {
+        /// The operation that was refused, as the store names it.
+        operation: &'static str,
+        /// What the store said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The store did not do what we asked, and may if asked again.
     #[error("ledger store is unavailable during {operation}")]
     Unavailable {
@@ -294,7 +304,10 @@ impl LedgerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Contended { .. } | Self::Unavailable { .. } => true,
-            Self::InvalidChange | Self::UnexpectedClaim { .. } | Self::Corrupt(_) => false,
+            Self::InvalidChange
+            | Self::UnexpectedClaim { .. }
+            | Self::Corrupt(_)
+            | Self::NotAllowed { .. } => false,
         }
     }
 }

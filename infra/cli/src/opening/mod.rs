@@ -56,7 +56,7 @@ pub(crate) struct OpeningBalances {
     #[arg(long, value_name = "TOML")]
     program: PathBuf,
     /// When the balances were these: a day, or an instant such as 2026-07-01T00:00:00+02:00. Without it:
-    /// now.
+    /// now. Orders before it are in the balances already, and are not to be imported.
     #[arg(long, value_name = "INSTANT")]
     opened_at: Option<String>,
     /// Only says what is wrong with the file; fails if anything is.
@@ -196,16 +196,27 @@ impl OpeningBalances {
         let mut sender = Sender::new(&stack, 0);
         let bar = Bar::new("bringing them", size(balances.events.len()), false, sender.restart());
         let mut result = Ok(());
+        let mut skipped = 0;
         for (line, event) in balances.events {
+            if result.is_err() {
+                skipped += 1;
+                continue;
+            }
             // What was just made of a file is an event.
             let Ok(request) = event.into_request(opened_at) else { continue };
-            result = result.and_then(|()| stack.wait(sender.take(line, &request)));
+            result = stack.wait(sender.take(line, &request));
         }
         result = result.and_then(|()| stack.wait(sender.end()));
         drop(bar);
+        let sent = sender.into_sent();
+        let left = size(sent.unanswered.len());
         writeln!(out)?;
-        write_sent(out, &stack, &sender.into_sent(), 0, 0)?;
-        Ok(result?)
+        write_sent(out, &stack, &sent, 0, skipped, None)?;
+        result?;
+        if left > 0 {
+            return Err(StackError::NotAnswered { left }.into());
+        }
+        Ok(())
     }
 }
 

@@ -19,6 +19,9 @@ use crate::import::{ImportReport, events::EventsReport};
 /// How many of many are shown; the rest is counted.
 const SHOWN_MAX: usize = 5;
 
+/// Where all of them are.
+pub(crate) const ALL: Option<&str> = Some("--rejected-out FILE lists all");
+
 /// Writes what was read.
 pub(crate) fn write_source(out: &mut dyn Write, source: &Source) -> io::Result<()> {
     match source {
@@ -139,7 +142,7 @@ fn write_import(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
         );
     }
     print(out, &mut table, 1)?;
-    write_some(out, &report.rejected)?;
+    write_some(out, &report.rejected, ALL)?;
     writeln!(out)
 }
 
@@ -147,13 +150,19 @@ fn write_events(out: &mut dyn Write, report: &EventsReport) -> io::Result<()> {
     writeln!(out, "Import of {}", of(report.lines, "event"))?;
     if !report.rejected.is_empty() {
         writeln!(out, "  {}", of(size(report.rejected.len()), "rejected line"))?;
-        write_some(out, &report.rejected)?;
+        write_some(out, &report.rejected, ALL)?;
     }
     writeln!(out)
 }
 
 /// Writes the first of what was left out for each reason, and how often the reason occurred.
-pub(crate) fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io::Result<()> {
+///
+/// What is not shown is found by what `all` says, if there is any such thing.
+pub(crate) fn write_some(
+    out: &mut dyn Write,
+    rejected: &[(u64, String)],
+    all: Option<&str>,
+) -> io::Result<()> {
     let mut reasons: Vec<(&str, u64, usize)> = Vec::new();
     let mut by_reason: HashMap<&str, usize> = HashMap::new();
     for (line, reason) in rejected {
@@ -172,7 +181,8 @@ pub(crate) fn write_some(out: &mut dyn Write, rejected: &[(u64, String)]) -> io:
     }
     let rest: usize = reasons.iter().skip(SHOWN_MAX).map(|(_, _, times)| times).sum();
     if rest > 0 {
-        writeln!(out, "    … and {} more; --rejected-out FILE lists all", count(size(rest)))?;
+        let all = all.map_or_else(String::new, |it| format!("; {it}"));
+        writeln!(out, "    … and {} more{all}", count(size(rest)))?;
     }
     Ok(())
 }
@@ -206,7 +216,7 @@ fn write_tally(out: &mut dyn Write, run: &Run, is_one_of_two: bool, as_of: Date)
     for (what, list) in lists {
         if !list.is_empty() {
             writeln!(out, "{} {what}{under}:", of(size(list.len()), "event"))?;
-            write_some(out, list)?;
+            write_some(out, list, ALL)?;
             writeln!(out)?;
         }
     }

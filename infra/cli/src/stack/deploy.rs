@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "URL", value_parser = issuer_url)]
     issuer: String,
     /// Whom the tokens are meant for, as their `aud` or `client_id` names it; several by comma.
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, value_name = "NAMES", value_parser = audience)]
     audience: String,
     /// The program to publish at the end, such as infra/programs/standard.toml.
     #[arg(long, value_name = "TOML")]
@@ -98,12 +98,25 @@ impl Stage {
 
 fn issuer_url(text: &str) -> Result<String, String> {
     let is_url = text.starts_with("https://") || text.starts_with("http://127.0.0.1");
-    if is_url && !text.contains([' ', '\'', '"']) {
+    if is_url && is_one_word(text) {
         Ok(text.to_owned())
     } else {
         Err("write the address that is the `iss` of your tokens, such as https://id.example.com/"
             .into())
     }
+}
+
+fn audience(text: &str) -> Result<String, String> {
+    if is_one_word(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the names with commas between them, without spaces or quotes".to_owned())
+    }
+}
+
+/// Whether SAM takes it for one: at a space it cuts, without a word.
+fn is_one_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|it: char| it.is_whitespace() || "'\"".contains(it))
 }
 
 fn parameter(text: &str) -> Result<String, String> {
@@ -112,8 +125,10 @@ fn parameter(text: &str) -> Result<String, String> {
         Some((name, _)) if OWN_FLAGS.contains(&name) => {
             Err(format!("{name} has a flag of its own"))
         }
-        Some((name, value)) if is_name(name) && !value.contains(['\'', '"']) => Ok(text.to_owned()),
-        _ => Err("write NAME=VALUE, such as ShopBusName=orders".to_owned()),
+        Some((name, value)) if is_name(name) && is_one_word(value) => Ok(text.to_owned()),
+        _ => {
+            Err("write NAME=VALUE, such as ShopBusName=orders, without spaces or quotes".to_owned())
+        }
     }
 }
 
@@ -138,16 +153,19 @@ impl Deploy {
         }
         steps.begin("template: deployed by SAM")?;
         let access = Access::Account { region: self.region.clone(), profile: self.profile.clone() };
-        let stage = self.stage.name();
-        let mut sam = sam_deploy(&root, &access, &self.stack, stage);
-        sam.args([
-            &format!("Architecture={architecture}"),
-            &format!("Issuer={}", self.issuer),
-            &format!("Audience={}", self.audience),
-        ]);
-        sam.args(&self.parameter);
-        sam.arg(if self.yes { "--no-confirm-changeset" } else { "--confirm-changeset" });
-        show("deploying the template", &mut sam)?;
+        for name in FUNCTIONS {
+            check_binary(
+                &root.join("target/lambda").join(name).join("bootstrap"),
+                self.architecture,
+            )?;
+        }
+        if !self.yes {
+            // SAM asks as well, but says by the same exit code that it was told no.
+            let mut sam = self.sam(&root, &access);
+            show("finding out what would change", sam.arg("--no-execute-changeset"))?;
+            confirm(steps.0, &self.stack)?;
+        }
+        show("deploying the template", &mut self.sam(&root, &access))?;
         let stack = Stack::in_account(&self.stack, &access)?;
         if let Some(program) = &program {
             steps.begin("program: published")?;
@@ -156,6 +174,7 @@ impl Deploy {
         let programs = stack.programs()?;
         let out = steps.0;
         let name = &self.stack;
+        let flags = stack.flags();
         let outputs = &stack.outputs;
         let write = |out: &mut dyn Write| {
             writeln!(out, "\nThe stack {name} stands.\n")?;
@@ -163,13 +182,64 @@ impl Deploy {
             writeln!(out, "orders queue  {}\n", outputs.orders_queue_url)?;
             if programs.is_empty() {
                 writeln!(out, "Orders wait until there is a program:")?;
-                writeln!(out, "  cargo loyalty program publish PROGRAM --stack {name}")?;
+                writeln!(out, "  cargo loyalty program publish PROGRAM{flags}")?;
             }
             writeln!(out, "Members of another system:  cargo loyalty opening-balances --help")?;
             writeln!(out, "Your history:               cargo loyalty import --help")?;
-            writeln!(out, "What waits:                 cargo loyalty status --stack {name}")
+            writeln!(out, "What waits:                 cargo loyalty status{flags}")
         };
         write(out).map_err(StackError::Output)
+    }
+
+    /// `sam deploy`, as it was asked for.
+    fn sam(&self, root: &Path, access: &Access) -> Command {
+        let mut sam = sam_deploy(root, access, &self.stack, self.stage.name());
+        sam.arg(format!("Architecture={}", self.architecture.name()))
+            .arg(format!("Issuer={}", self.issuer))
+            .arg(format!("Audience={}", self.audience))
+            .args(&self.parameter)
+            .arg("--no-confirm-changeset");
+        sam
+    }
+}
+
+/// Asks whether what was shown is to be done.
+fn confirm(out: &mut dyn Write, stack: &str) -> Result<(), StackError> {
+    write!(out, "\nDeploy this to the stack {stack}? Type yes: ")
+        .and_then(|()| out.flush())
+        .map_err(StackError::Output)?;
+    let mut answer = String::new();
+    // Nobody there says nothing.
+    io::stdin().read_line(&mut answer).map_err(StackError::Output)?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(StackError::NotConfirmed) }
+}
+
+/// The newest C library that Lambda has: Amazon Linux 2023's.
+const GLIBC_MINOR_MAX: u32 = 34;
+
+/// Sees that a function was built for the processor and the C library that it will find. Nothing else would
+/// say so before the first order.
+fn check_binary(path: &Path, architecture: Architecture) -> Result<(), StackError> {
+    let bytes = fs::read(path).map_err(file(path))?;
+    let wrong = |what: String| StackError::WrongBinary { path: path.to_owned(), what };
+    // The field `e_machine` of the ELF header.
+    let is_built_for = match bytes.get(18..20) {
+        Some([0x3e, 0]) => Some(Architecture::X86_64),
+        Some([0xb7, 0]) => Some(Architecture::Arm64),
+        _ => None,
+    };
+    if is_built_for != Some(architecture) {
+        return Err(wrong(format!("is not built for {}", architecture.name())));
+    }
+    let newest = memchr::memmem::find_iter(&bytes, b"GLIBC_2.").filter_map(|it| {
+        let digits = bytes.get(it.saturating_add(8)..)?.split(|it| !it.is_ascii_digit()).next()?;
+        str::from_utf8(digits).ok()?.parse::<u32>().ok()
+    });
+    match newest.max() {
+        Some(minor) if minor > GLIBC_MINOR_MAX => {
+            Err(wrong(format!("needs glibc 2.{minor}, and Lambda has 2.{GLIBC_MINOR_MAX}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -306,7 +376,11 @@ fn sam(root: &Path, access: &Access) -> Command {
                 sam.env("AWS_REGION", &region).env("AWS_DEFAULT_REGION", region);
             }
             if let Some(profile) = profile {
-                sam.env("AWS_PROFILE", profile);
+                // Keys in the environment would go before a profile that is only named.
+                sam.env("AWS_PROFILE", profile)
+                    .env_remove("AWS_ACCESS_KEY_ID")
+                    .env_remove("AWS_SECRET_ACCESS_KEY")
+                    .env_remove("AWS_SESSION_TOKEN");
             }
         }
     }

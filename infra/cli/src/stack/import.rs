@@ -21,7 +21,7 @@ use crate::{
     simulate::{
         Bar, Source, real,
         report::{
-            USED_BEFORE, count, of, plain_table, print, size, write_outcomes, write_some,
+            ALL, USED_BEFORE, count, of, plain_table, print, size, write_outcomes, write_some,
             write_source,
         },
         watched,
@@ -65,7 +65,15 @@ impl ImportHistory {
             return Err(StackError::NothingToImport);
         }
         self.check_files()?;
+        // Before an hour's work, and not after it.
+        let rejected_out = match &self.rejected_out {
+            Some(path) => Some((path, File::create(path).map_err(file(path))?)),
+            None => None,
+        };
         let stack = self.target.find()?;
+        if stack.programs()?.is_empty() {
+            return Err(StackError::NoProgram { title: stack.title });
+        }
         let mut history = History::new(&stack, self.dates);
         let source = match &self.files.events {
             Some(path) => read_events(path, &mut history)?,
@@ -74,19 +82,18 @@ impl ImportHistory {
         history.end();
         let History { days, skipped, failed, sender, .. } = history;
         let sent = sender.map(Sender::into_sent).unwrap_or_default();
-        if let Some(path) = &self.rejected_out {
-            let written = File::create(path).and_then(|it| {
-                let mut out = BufWriter::new(it);
-                write_outcomes(&mut out, &source, &outcomes(&sent))?;
-                out.flush()
-            });
-            written.map_err(file(path))?;
-        }
+        let left = size(sent.unanswered.len());
         let written = write_source(out, &source)
-            .and_then(|()| write_sent(out, &stack, &sent, days.unwrap_or(0), skipped));
+            .and_then(|()| write_sent(out, &stack, &sent, days.unwrap_or(0), skipped, ALL));
         written.map_err(StackError::Output)?;
+        if let Some((path, written)) = rejected_out {
+            let mut out = BufWriter::new(written);
+            let written = write_outcomes(&mut out, &source, &outcomes(&sent));
+            written.and_then(|()| out.flush()).map_err(file(path))?;
+        }
         match failed {
             Some(error) => Err(error),
+            None if left > 0 => Err(StackError::NotAnswered { left }),
             None => Ok(()),
         }
     }
@@ -184,6 +191,9 @@ impl<'a> History<'a> {
 
 fn read_events(path: &Path, history: &mut History<'_>) -> Result<Source, StackError> {
     if history.dates == Dates::ToToday {
+        if !path.is_file() {
+            return Err(StackError::NoFile(path.to_owned()));
+        }
         events::read::<ImportError>(path, Arc::default(), |_, request| {
             history.last_at = history.last_at.max(Some(request.at));
             Ok(())
@@ -229,6 +239,7 @@ pub(crate) fn write_sent(
     sent: &Sent,
     days: i64,
     skipped: u64,
+    all: Option<&str>,
 ) -> io::Result<()> {
     writeln!(out, "Sent to {}", stack.title)?;
     let mut table = plain_table();
@@ -249,7 +260,7 @@ pub(crate) fn write_sent(
     for (what, list) in outcomes(sent) {
         if !list.is_empty() {
             writeln!(out, "\n{} {what}:", of(size(list.len()), "event"))?;
-            write_some(out, list)?;
+            write_some(out, list, all)?;
         }
     }
     if days != 0 {

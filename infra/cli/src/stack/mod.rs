@@ -111,7 +111,7 @@ pub(crate) enum StackError {
     #[error("it runs already, at {endpoint}: `cargo loyalty down` stops it")]
     RunsAlready { endpoint: String },
     /// It does not run.
-    #[error("nothing runs here: `cargo loyalty up` starts it")]
+    #[error("nothing runs here: `cargo loyalty up` starts it; --stack NAME is one in your account")]
     NothingRuns,
     /// A tool could not be started.
     #[error("{what} could not be started: {command}")]
@@ -177,11 +177,23 @@ pub(crate) enum StackError {
     NotRead(#[source] LedgerError),
     /// Events were sent and are not answered.
     #[error(
-        "{left} events are not answered, and nothing was for {seconds} seconds: `cargo loyalty status` \
-         says what waits, `cargo loyalty redrive` what could not be handled; run again, this goes on \
-         where it was"
+        "{} not answered: of the same stack, `cargo loyalty status` says what waits, and `cargo loyalty \
+         redrive` what could not be handled; run again, this goes on where it was",
+        if *.left == 1 { "1 event is".to_owned() } else { format!("{left} events are") }
     )]
-    NotAnswered { left: usize, seconds: u64 },
+    NotAnswered { left: u64 },
+    /// Nobody said what decides.
+    #[error("{title} has no program yet: `cargo loyalty program publish` brings one")]
+    NoProgram { title: String },
+    /// A file is read twice, which a pipe is not.
+    #[error("--dates to-today reads {} twice, so it must be a file", .0.display())]
+    NoFile(PathBuf),
+    /// The user said no.
+    #[error("nothing was deployed")]
+    NotConfirmed,
+    /// A function was not built for where it is to run.
+    #[error("{} {what}: run the command without --no-build", .path.display())]
+    WrongBinary { path: PathBuf, what: String },
     /// Nobody said what to import.
     #[error("say what to import: --orders CSV --columns TOML, or --events JSONL, or --demo")]
     NothingToImport,
@@ -277,7 +289,7 @@ impl Up {
         let outputs = deploy::deploy(&root, &access, &issuer::url(&running.endpoint))?;
         let running = Running { outputs: Some(outputs.clone()), ..running };
         place.write(&running)?;
-        let stack = Stack::local(&running.endpoint, outputs.clone())?;
+        let stack = Stack::local(&running.endpoint, outputs.clone(), None)?;
         steps.begin("program: published")?;
         publish(&stack, &program)?;
         steps.begin("API: every route asks for a token")?;
@@ -461,7 +473,8 @@ impl Status {
             writeln!(out, "waiting       {waiting}")?;
             writeln!(out, "dead letters  {unhandled}")?;
             if unhandled > 0 {
-                writeln!(out, "\nWhat they are, and why: cargo loyalty redrive")?;
+                let flags = stack.flags();
+                writeln!(out, "\nWhat they are, and why: cargo loyalty redrive{flags}")?;
             }
             Ok(())
         };
@@ -476,9 +489,10 @@ impl Publish {
         let stack = self.target.find()?;
         let published = publish(&stack, &program)?;
         let spec = program.spec();
-        let what = match published {
-            Published::Now => "is published to",
-            Published::Before | Published::Reused => "was published before, word for word, to",
+        let what = if published == Published::Now {
+            "is published to"
+        } else {
+            "was published before, word for word, to"
         };
         let (name, version) = (&spec.name, spec.version);
         writeln!(out, "Version {version} of {name} {what} {}.", stack.title)

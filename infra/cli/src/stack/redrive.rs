@@ -1,24 +1,28 @@
 //! `redrive`: what lies in the dead letters, why, and sending it again.
 
 use std::{
-    collections::BTreeMap,
-    fs::File,
+    collections::{BTreeMap, HashSet},
+    error::Error,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
 };
 
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
-    MessageSystemAttributeName::SentTimestamp,
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageAttributeValue, MessageSystemAttributeName::SentTimestamp,
 };
 use jiff::Timestamp;
 use loyalty_runtime::{
+    batch::CORRELATION_ID,
     clock,
     dead_letter::{DETAIL, REASON, SOURCE_MESSAGE_ID},
 };
 
 use super::{
     StackError, file,
+    send::waiting,
     target::{Stack, Target},
 };
 use crate::simulate::{
@@ -28,12 +32,12 @@ use crate::simulate::{
 
 /// For how long nobody else sees what is looked at.
 const HELD_S: i32 = 300;
-/// How many messages one call hands over.
-const BATCH: i32 = 10;
+/// How many messages one call takes.
+const BATCH: usize = 10;
+/// How many messages are held before something is done with them.
+const ROUND: usize = 1_000;
 /// The reason of a message that came back as often as its queue allows.
 const GAVE_UP: &str = "gave_up";
-/// The attribute that the shop names a message by.
-const CORRELATION_ID: &str = "correlation_id";
 
 /// Shows what lies in the dead letters and why; sends it again, saves it, or removes it.
 ///
@@ -47,7 +51,8 @@ pub(crate) struct Redrive {
     /// Takes the messages out of the dead letters for ever: save them first.
     #[arg(long)]
     remove: bool,
-    /// Writes the messages to a file, one JSON a line: to be mended, and sent by `import --events`.
+    /// Writes the messages to a new file, one JSON a line: to be mended, and sent by `import --events`.
+    /// With --remove, what is removed is what was saved.
     #[arg(long, value_name = "JSONL")]
     save: Option<PathBuf>,
     /// Only messages with this reason; several are allowed.
@@ -77,6 +82,15 @@ struct Letter {
     since: Option<Timestamp>,
 }
 
+/// What is remembered of a message for the report.
+struct Shown {
+    id: String,
+    reason: String,
+    detail: String,
+    event: String,
+    since: Option<Timestamp>,
+}
+
 impl Redrive {
     /// Does it; the report goes to `out`.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), StackError> {
@@ -84,54 +98,66 @@ impl Redrive {
             return Err(StackError::RemoveWhich);
         }
         let stack = self.target.find()?;
-        let mut letters = Vec::new();
+        let mut round =
+            Round { seen: HashSet::new(), kept: Vec::new(), shown: Vec::new(), saved: None };
+        let mut result = Ok(());
         for queue_url in stack.outputs.dead_letters() {
-            stack.wait(receive(&stack, queue_url, &mut letters))?;
+            result = result.and_then(|()| self.handle_all(&stack, queue_url, &mut round));
         }
-        let result = self.handle(out, &stack, &mut letters);
         // Whatever became of the rest: what is still there is for everybody to see.
-        let released = stack.wait(release(&stack, &letters));
-        result.and(released)
+        let released = stack.wait(release(&stack, &round.kept));
+        let hidden = if round.seen.is_empty() { hidden(&stack)? } else { 0 };
+        let written = self.write(out, &stack, &round, hidden).map_err(StackError::Output);
+        result.and(released).and(written)
     }
 
-    /// Does what was asked; what stays in the dead letters stays in `letters`.
+    /// Does what was asked with all that lies in a queue, a round of messages at a time.
+    fn handle_all(
+        &self,
+        stack: &Stack,
+        queue_url: &str,
+        round: &mut Round,
+    ) -> Result<(), StackError> {
+        loop {
+            let mut letters = Vec::new();
+            let received = stack.wait(receive(stack, queue_url, round, &mut letters));
+            let is_last = letters.len() < ROUND;
+            let (mut chosen, others): (Vec<Letter>, Vec<Letter>) =
+                letters.into_iter().partition(|it| self.is_meant(it));
+            round.kept.extend(others);
+            // As they happened: a level is reached by the order that came first.
+            chosen.sort_by_cached_key(|it| (it.happened_at(), it.since));
+            let mut done = 0;
+            let handled = received.and_then(|()| self.handle(stack, &chosen, round, &mut done));
+            let shown = if self.resend || self.remove { done } else { chosen.len() };
+            round.shown.extend(chosen.iter().take(shown).map(Letter::shown));
+            round.kept.extend(chosen.into_iter().skip(done));
+            handled?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what was asked with `chosen`; counts those that are in the dead letters no more.
     fn handle(
         &self,
-        out: &mut dyn Write,
         stack: &Stack,
-        letters: &mut Vec<Letter>,
+        chosen: &[Letter],
+        round: &mut Round,
+        done: &mut usize,
     ) -> Result<(), StackError> {
-        let all = size(letters.len());
-        let chosen: Vec<Letter> = letters.extract_if(.., |it| self.is_meant(it)).collect();
-        if let Some(path) = &self.save {
-            let written = File::create(path).and_then(|it| {
-                let mut out = BufWriter::new(it);
-                for letter in &chosen {
-                    // One line each, also of what has several.
-                    writeln!(out, "{}", letter.body.replace(['\r', '\n'], " "))?;
-                }
-                out.flush()
-            });
-            if let Err(error) = written {
-                letters.extend(chosen);
-                return Err(file(path)(error));
-            }
+        if let (Some(path), false) = (&self.save, chosen.is_empty()) {
+            round.save(path, chosen).map_err(file(path))?;
         }
-        let mut done = 0_u64;
-        let mut failed = None;
-        if self.resend || self.remove {
-            for letter in &chosen {
-                if let Err(error) = stack.wait(take_out(stack, letter, self.resend)) {
-                    failed = Some(error);
-                    break;
-                }
-                done += 1;
-            }
+        if !self.resend && !self.remove {
+            return Ok(());
         }
-        let written = self.write(out, stack, &chosen, all, done).map_err(StackError::Output);
-        let stay = chosen.into_iter().skip(usize::try_from(done).unwrap_or(usize::MAX));
-        letters.extend(stay);
-        failed.map_or(written, Err)
+        for batch in chosen.chunks(BATCH) {
+            stack.wait(take_out(stack, batch, self.resend))?;
+            *done = done.saturating_add(batch.len());
+        }
+        Ok(())
     }
 
     fn is_meant(&self, letter: &Letter) -> bool {
@@ -144,49 +170,108 @@ impl Redrive {
         &self,
         out: &mut dyn Write,
         stack: &Stack,
-        letters: &[Letter],
-        all: u64,
-        done: u64,
+        round: &Round,
+        hidden: u64,
     ) -> io::Result<()> {
-        if all == 0 {
-            return writeln!(out, "Nothing lies in the dead letters of {}.", stack.title);
+        let Round { seen, shown, .. } = round;
+        let (title, flags) = (&stack.title, stack.flags());
+        if seen.is_empty() && hidden > 0 {
+            let messages = of(hidden, "message");
+            return writeln!(
+                out,
+                "{messages} in the dead letters of {title} may be looked at by somebody else: run again in \
+                 five minutes."
+            );
         }
-        if letters.is_empty() {
-            let messages = of(all, "message");
-            return writeln!(out, "None of the {messages} in the dead letters is meant.");
+        if seen.is_empty() {
+            return writeln!(out, "Nothing lies in the dead letters of {title}.");
         }
-        let chosen = of(size(letters.len()), "message");
+        if shown.is_empty() {
+            let messages = of(size(seen.len()), "message");
+            return writeln!(out, "None of {messages} in the dead letters of {title} is meant.");
+        }
+        let chosen = of(size(shown.len()), "message");
         let what = match (self.resend, self.remove) {
-            (true, _) => format!("{} sent again to the orders queue of", of(done, "message")),
-            (_, true) => format!("{} removed from the dead letters of", of(done, "message")),
-            _ => format!("{chosen} in the dead letters of"),
+            (true, _) => "sent again to the orders queue of",
+            (_, true) => "removed from the dead letters of",
+            _ => "in the dead letters of",
         };
-        writeln!(out, "{what} {}\n", stack.title)?;
-        write_reasons(out, letters)?;
+        writeln!(out, "{chosen} {what} {title}\n")?;
+        write_reasons(out, shown)?;
         if self.each {
             writeln!(out)?;
-            write_each(out, letters)?;
+            write_each(out, shown)?;
         }
-        if let Some(path) = &self.save {
+        if let (Some(path), Some(_)) = (&self.save, &round.saved) {
             writeln!(out, "\n{chosen} saved to {}.", path.display())?;
         }
-        if self.resend {
-            writeln!(out, "\nWhat becomes of them: cargo loyalty status, and this command again.")
-        } else if self.remove {
-            Ok(())
-        } else {
-            writeln!(
+        match (self.resend, self.remove) {
+            (true, _) => writeln!(
                 out,
-                "\nSend again what was in order:  cargo loyalty redrive --resend [--reason NAME]\n\
-                 Mend what was not:             --save FILE, then cargo loyalty import --events FILE,\n\
-                 \x20                              then --remove --reason NAME"
-            )
+                "\nWhat becomes of them: cargo loyalty status{flags}, and this command again without --resend."
+            ),
+            (_, true) => Ok(()),
+            _ => writeln!(
+                out,
+                "\nSend again what was in order:  cargo loyalty redrive{flags} --resend [--reason NAME]\n\
+                 Mend what was not:             cargo loyalty redrive{flags} --save FILE --remove --reason NAME,\n\
+                 \x20                              then cargo loyalty import{flags} --events FILE"
+            ),
+        }
+    }
+}
+
+/// What was received until now.
+struct Round {
+    /// The ids of all messages.
+    seen: HashSet<String>,
+    /// What stays in the dead letters.
+    kept: Vec<Letter>,
+    shown: Vec<Shown>,
+    saved: Option<File>,
+}
+
+impl Round {
+    /// Appends `letters` to the file at `path`, which must be new: another one may hold what is nowhere else.
+    fn save(&mut self, path: &Path, letters: &[Letter]) -> io::Result<()> {
+        let file = if let Some(file) = &mut self.saved {
+            file
+        } else {
+            let mut options = OpenOptions::new();
+            // It says who bought what.
+            options.write(true).create_new(true).mode(0o600);
+            self.saved.insert(options.open(path)?)
+        };
+        let mut out = BufWriter::new(&*file);
+        for letter in letters {
+            // One line each, also of what has several.
+            writeln!(out, "{}", letter.body.replace(['\r', '\n'], " "))?;
+        }
+        out.flush()?;
+        drop(out);
+        file.sync_all()
+    }
+}
+
+impl Letter {
+    /// When it happened, as far as it can be read.
+    fn happened_at(&self) -> Option<Timestamp> {
+        loyalty_contracts::parse(self.body.as_bytes(), Timestamp::MAX).ok().map(|it| it.at)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown {
+            id: self.source_id.as_ref().unwrap_or(&self.id).clone(),
+            reason: self.reason.clone(),
+            detail: self.detail.clone(),
+            event: event(&self.body),
+            since: self.since,
         }
     }
 }
 
 /// The reasons, how often each occurred, and since when.
-fn write_reasons(out: &mut dyn Write, letters: &[Letter]) -> io::Result<()> {
+fn write_reasons(out: &mut dyn Write, letters: &[Shown]) -> io::Result<()> {
     let mut reasons: BTreeMap<(&str, &str), (u64, Option<Timestamp>)> = BTreeMap::new();
     for letter in letters {
         let (number, oldest) =
@@ -202,12 +287,12 @@ fn write_reasons(out: &mut dyn Write, letters: &[Letter]) -> io::Result<()> {
     print(out, &mut table, 1)
 }
 
-fn write_each(out: &mut dyn Write, letters: &[Letter]) -> io::Result<()> {
+fn write_each(out: &mut dyn Write, letters: &[Shown]) -> io::Result<()> {
     let mut table = plain_table();
     table.add_row(["message", "in", "reason", "event"]);
     for letter in letters {
-        let id = letter.source_id.as_ref().unwrap_or(&letter.id).clone();
-        table.add_row([id, age(letter.since), letter.reason.clone(), event(&letter.body)]);
+        let Shown { id, reason, event, since, .. } = letter;
+        table.add_row([id.clone(), age(*since), reason.clone(), event.clone()]);
     }
     print(out, &mut table, 0)
 }
@@ -232,20 +317,30 @@ fn age(since: Option<Timestamp>) -> String {
     }
 }
 
-/// Takes hold of all that lies in a queue.
+/// How many messages are in the dead letters and not to be seen.
+fn hidden(stack: &Stack) -> Result<u64, StackError> {
+    let mut number = 0;
+    for queue_url in stack.outputs.dead_letters() {
+        number += stack.wait(waiting(stack, queue_url))?;
+    }
+    Ok(number)
+}
+
+/// Takes hold of what lies in a queue and was not seen before: of all of it, or of one round.
 async fn receive(
     stack: &Stack,
     queue_url: &str,
+    round: &mut Round,
     letters: &mut Vec<Letter>,
 ) -> Result<(), StackError> {
-    let sqs = stack.sqs();
-    // One queue keeps its messages on many machines, and asks only some of them unless it is waited for.
+    // A queue keeps its messages on many machines, and asks only some of them unless it is waited for.
     let mut empty = 0;
-    while empty < 2 {
-        let received = sqs
+    while empty < 2 && letters.len() < ROUND {
+        let received = stack
+            .sqs()
             .receive_message()
             .queue_url(queue_url)
-            .max_number_of_messages(BATCH)
+            .max_number_of_messages(10)
             .visibility_timeout(HELD_S)
             .wait_time_seconds(1)
             .message_attribute_names("All")
@@ -253,13 +348,13 @@ async fn receive(
             .send()
             .await
             .map_err(|error| StackError::Letters(error.into()))?;
-        let messages = received.messages.unwrap_or_default();
-        empty = if messages.is_empty() { empty + 1 } else { 0 };
-        for message in messages {
+        empty += 1;
+        for message in received.messages.unwrap_or_default() {
             let letter = letter(queue_url, message);
-            // One that was handed over twice has a new receipt, which alone is good.
-            letters.retain(|it| it.id != letter.id);
-            letters.push(letter);
+            if round.seen.insert(letter.id.clone()) {
+                letters.push(letter);
+                empty = 0;
+            }
         }
     }
     Ok(())
@@ -271,10 +366,12 @@ fn letter(queue_url: &str, message: Message) -> Letter {
         let attribute: Option<&MessageAttributeValue> = attributes.get(name);
         attribute.and_then(MessageAttributeValue::string_value).map(ToOwned::to_owned)
     };
-    // What a bus could not deliver says so in its own words.
-    let reason = text(REASON).or_else(|| text("ERROR_CODE"));
-    let detail = text(DETAIL).or_else(|| text("ERROR_MESSAGE"));
     let source_id = text(SOURCE_MESSAGE_ID);
+    // The shop may have attributes of these names, too. What a bus could not deliver says so in its own words.
+    let (reason, detail) = match &source_id {
+        Some(_) => (text(REASON), text(DETAIL)),
+        None => (text("ERROR_CODE"), text("ERROR_MESSAGE")),
+    };
     let sent_at = message.attributes.as_ref().and_then(|it| it.get(&SentTimestamp));
     let since = sent_at.and_then(|it| it.parse().ok());
     Letter {
@@ -292,29 +389,41 @@ fn letter(queue_url: &str, message: Message) -> Letter {
     }
 }
 
-/// Takes `letter` out of its queue; sent again before, if it is to be.
-async fn take_out(stack: &Stack, letter: &Letter, resend: bool) -> Result<(), StackError> {
-    let sqs = stack.sqs();
+/// Takes up to ten `letters` of one queue out of it; sent again before, if they are to be.
+async fn take_out(stack: &Stack, letters: &[Letter], resend: bool) -> Result<(), StackError> {
+    let letters_failed = |error: Box<dyn Error + Send + Sync>| StackError::Letters(error);
     if resend {
-        let mut send = sqs
-            .send_message()
-            .queue_url(&stack.outputs.orders_queue_url)
-            .message_body(&letter.body);
-        if let Some(correlation_id) = &letter.correlation_id {
-            send = send.message_attributes(CORRELATION_ID, correlation_id.clone());
+        let orders_queue_url = &stack.outputs.orders_queue_url;
+        for letter in letters {
+            // One by one: ten of them may be more than one call takes.
+            let send = stack.sqs().send_message().queue_url(orders_queue_url);
+            let send = send.message_body(&letter.body);
+            let send = match &letter.correlation_id {
+                Some(it) => send.message_attributes(CORRELATION_ID, it.clone()),
+                None => send,
+            };
+            send.send().await.map_err(|error| letters_failed(error.into()))?;
         }
-        send.send().await.map_err(|error| StackError::Letters(error.into()))?;
     }
-    // Killed here, it is sent twice, and answered once.
-    let delete = sqs.delete_message().queue_url(&letter.queue_url);
-    let deleted = delete.receipt_handle(&letter.receipt).send().await;
-    deleted.map_err(|error| StackError::Letters(error.into()))?;
-    Ok(())
+    let mut entries = Vec::with_capacity(letters.len());
+    for (index, letter) in letters.iter().enumerate() {
+        let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+        let entry = entry.receipt_handle(&letter.receipt).build();
+        entries.push(entry.map_err(|error| letters_failed(error.into()))?);
+    }
+    // Killed here, they are sent twice, and answered once.
+    let delete = stack.sqs().delete_message_batch();
+    let delete = delete.queue_url(letters.first().map_or("", |it| &it.queue_url));
+    let deleted = delete.set_entries(Some(entries)).send().await;
+    let deleted = deleted.map_err(|error| letters_failed(error.into()))?;
+    match deleted.failed().first() {
+        Some(failed) => Err(letters_failed(failed.code().to_owned().into())),
+        None => Ok(()),
+    }
 }
 
 /// Lets everybody see `letters` again.
 async fn release(stack: &Stack, letters: &[Letter]) -> Result<(), StackError> {
-    let sqs = stack.sqs();
     for group in letters.chunk_by(|a, b| a.queue_url == b.queue_url) {
         for batch in group.chunks(10) {
             let mut entries = Vec::with_capacity(batch.len());
@@ -326,7 +435,7 @@ async fn release(stack: &Stack, letters: &[Letter]) -> Result<(), StackError> {
                     .build();
                 entries.push(entry.map_err(|error| StackError::Letters(error.into()))?);
             }
-            let change = sqs.change_message_visibility_batch();
+            let change = stack.sqs().change_message_visibility_batch();
             let change = change.queue_url(batch.first().map_or("", |it| &it.queue_url));
             let changed = change.set_entries(Some(entries)).send().await;
             changed.map_err(|error| StackError::Letters(error.into()))?;

@@ -9,11 +9,19 @@ use std::{
     time::Duration,
 };
 
-use aws_config::BehaviorVersion;
+use aws_config::{
+    BehaviorVersion, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+};
+use aws_sdk_sqs::config::SharedHttpClient;
+use aws_smithy_http_client::{
+    Builder, Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 use loyalty_domain::program::Program;
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_ledger::program::Programs as _;
-use loyalty_runtime::aws::{self, Aws};
+use loyalty_runtime::aws::Aws;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
@@ -26,11 +34,14 @@ use super::{
 /// How long one call of DynamoDB or SQS may take, from wherever this runs.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The folder of what runs here, unless another is named.
+const STANDARD_FOLDER: &str = "target/local";
+
 /// Where what runs here is remembered.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Place {
     /// The folder of what runs here; two of them run side by side.
-    #[arg(long, value_name = "FOLDER", default_value = "target/local", global = true)]
+    #[arg(long, value_name = "FOLDER", default_value = STANDARD_FOLDER, global = true)]
     pub(crate) folder: PathBuf,
 }
 
@@ -93,7 +104,10 @@ pub(crate) struct Stack {
     pub(crate) outputs: Outputs,
     /// Where the API answers, if not where the template says.
     local_api: Option<String>,
-    aws: Aws,
+    /// The flags that name it to another command.
+    flags: String,
+    ledger: DynamoDbLedger,
+    sqs: aws_sdk_sqs::Client,
     runtime: Runtime,
 }
 
@@ -107,7 +121,9 @@ impl Target {
         let Some(name) = &self.account.stack else {
             let running = self.place.running()?;
             let outputs = running.outputs.ok_or(StackError::NothingRuns)?;
-            return Stack::local(&running.endpoint, outputs);
+            let is_standard = self.place.folder == Path::new(STANDARD_FOLDER);
+            let folder = (!is_standard).then_some(self.place.folder.as_path());
+            return Stack::local(&running.endpoint, outputs, folder);
         };
         let Account { region, profile, .. } = self.account.clone();
         tools::install(&root(), tools::SAM)?;
@@ -117,10 +133,18 @@ impl Target {
 
 impl Stack {
     /// The one that runs here.
-    pub(crate) fn local(endpoint: &str, outputs: Outputs) -> Result<Self, StackError> {
+    pub(crate) fn local(
+        endpoint: &str,
+        outputs: Outputs,
+        folder: Option<&Path>,
+    ) -> Result<Self, StackError> {
         let title = "the stack on this machine".to_owned();
         let local_api = Some(outputs.local_api(endpoint));
-        Ok(Self { title, outputs, local_api, aws: local::aws(endpoint)?, runtime: runtime()? })
+        let flags = match folder {
+            Some(folder) => format!(" --folder {}", folder.display()),
+            None => String::new(),
+        };
+        Ok(Self::new(title, outputs, local_api, flags, &local::aws(endpoint)?, runtime()?))
     }
 
     /// The one called `name` in an account.
@@ -129,7 +153,38 @@ impl Stack {
         let runtime = runtime()?;
         let aws = runtime.block_on(access.aws())?;
         let title = format!("the stack {name}");
-        Ok(Self { title, outputs, local_api: None, aws, runtime })
+        let mut flags = format!(" --stack {name}");
+        if let Access::Account { region, profile } = access {
+            for (flag, value) in [("region", region), ("profile", profile)] {
+                if let Some(value) = value {
+                    flags.push_str(&format!(" --{flag} {value}"));
+                }
+            }
+        }
+        Ok(Self::new(title, outputs, None, flags, &aws, runtime))
+    }
+
+    fn new(
+        title: String,
+        outputs: Outputs,
+        local_api: Option<String>,
+        flags: String,
+        aws: &Aws,
+        runtime: Runtime,
+    ) -> Self {
+        let tables = Tables {
+            ledger: outputs.ledger_table_name.clone(),
+            program: outputs.program_table_name.clone(),
+        };
+        // One each, since each looks for credentials once.
+        let ledger = DynamoDbLedger::new(aws.dynamodb(CALL_TIMEOUT), tables);
+        let sqs = aws.sqs(CALL_TIMEOUT);
+        Self { title, outputs, local_api, flags, ledger, sqs, runtime }
+    }
+
+    /// The flags that name it to another command, each with a space before it.
+    pub(crate) fn flags(&self) -> &str {
+        &self.flags
     }
 
     /// Where the API answers.
@@ -143,23 +198,18 @@ impl Stack {
     }
 
     /// Its ledger and its programs.
-    pub(crate) fn ledger(&self) -> DynamoDbLedger {
-        let tables = Tables {
-            ledger: self.outputs.ledger_table_name.clone(),
-            program: self.outputs.program_table_name.clone(),
-        };
-        DynamoDbLedger::new(self.aws.dynamodb(CALL_TIMEOUT), tables)
+    pub(crate) const fn ledger(&self) -> &DynamoDbLedger {
+        &self.ledger
     }
 
     /// All versions of its program.
     pub(crate) fn programs(&self) -> Result<Arc<[Program]>, StackError> {
-        let ledger = self.ledger();
-        self.wait(ledger.programs()).map_err(StackError::NotRead)
+        self.wait(self.ledger.programs()).map_err(StackError::NotRead)
     }
 
     /// A client of its queues.
-    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        self.aws.sqs(CALL_TIMEOUT)
+    pub(crate) const fn sqs(&self) -> &aws_sdk_sqs::Client {
+        &self.sqs
     }
 }
 
@@ -169,19 +219,39 @@ impl Access {
             Self::Local { endpoint } => return local::aws(endpoint),
             Self::Account { region, profile } => (region, profile),
         };
+        let http_client = http_client();
         let mut config = aws_config::defaults(BehaviorVersion::v2026_01_12());
         if let Some(region) = region {
             config = config.region(aws_config::Region::new(region.clone()));
         }
         if let Some(profile) = profile {
-            config = config.profile_name(profile);
+            // Keys in the environment would go before a profile that is only named.
+            let provider = ProfileFileCredentialsProvider::builder().profile_name(profile);
+            let provider = provider
+                .configure(&ProviderConfig::default().with_http_client(http_client.clone()));
+            config = config.profile_name(profile).credentials_provider(provider.build());
         }
-        let config = config.http_client(aws::http_client()).load().await;
+        let config = config.http_client(http_client.clone()).load().await;
         let region = config.region().cloned().ok_or(StackError::NoRegion)?;
         let credentials = config.credentials_provider().ok_or(StackError::NoCredentials)?;
         let endpoint_url = config.endpoint_url().map(ToOwned::to_owned);
-        Ok(Aws::new(region, credentials, endpoint_url, aws::http_client()))
+        Ok(Aws::new(region, credentials, endpoint_url, http_client))
     }
+}
+
+/// What calls travel by from wherever this runs: a function needs no proxy, and is near.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build()
+    })
 }
 
 fn runtime() -> Result<Runtime, StackError> {
