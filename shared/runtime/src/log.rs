@@ -15,7 +15,8 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 /// Lets log lines go to the standard output, from the level `AWS_LAMBDA_LOG_LEVEL` up, or `INFO`, and a
 /// panic say no more than where it happened.
 ///
-/// Lambda sets it from the template; it is no setting of ours.
+/// Lambda sets it from the template; it is no setting of ours. A function has nothing to say below `INFO`:
+/// the SDK would write whole bodies there, so the functions are built without it.
 pub fn init() {
     let level = crate::settings::environment("AWS_LAMBDA_LOG_LEVEL");
     let level = level.and_then(|it| it.parse().ok()).unwrap_or(LevelFilter::INFO);
