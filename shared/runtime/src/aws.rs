@@ -9,19 +9,21 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
     retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 
-use crate::settings::{SettingError, text};
+use crate::{
+    http,
+    settings::{SettingError, text},
+};
 
 /// How often one call is sent at most. Every write of ours may be sent again.
 const ATTEMPTS_MAX: u32 = 3;
 /// The first pause between them; the SDK's own is a second.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// How long a connection may take: within a region it takes a few milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Lambda's image has them where they are looked for.
+const NO_CERTIFICATES: SettingError = SettingError::Invalid {
+    name: "SSL_CERT_FILE",
+    expected: "a file of certificates of authorities",
+};
 
 /// Who we are to AWS, and where it is.
 #[derive(Clone, Debug)]
@@ -37,7 +39,8 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// [`SettingError::Missing`]: this is no Lambda function.
+    /// [`SettingError::Missing`]: this is no Lambda function. [`SettingError::Invalid`]: the system has no
+    /// certificates of authorities.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let credentials = Credentials::new(
             text(&lookup, "AWS_ACCESS_KEY_ID")?,
@@ -50,7 +53,7 @@ impl Aws {
             Region::new(text(&lookup, "AWS_REGION")?),
             SharedCredentialsProvider::new(credentials),
             lookup("AWS_ENDPOINT_URL").filter(|it| !it.is_empty()),
-            http_client(),
+            http::client().map_err(|_| NO_CERTIFICATES)?,
         ))
     }
 
@@ -93,14 +96,8 @@ impl Aws {
     }
 }
 
-/// What the clients send with: TLS by ring, which starts sooner than what the SDK takes by itself.
-pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-}
-
 fn timeouts(timeout: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
         // A pooled connection that died while the environment was frozen leaves time for another.
         .operation_attempt_timeout(timeout / 2)
         .operation_timeout(timeout)

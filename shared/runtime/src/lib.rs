@@ -16,6 +16,8 @@ pub mod batch;
 pub mod clock;
 #[cfg(feature = "batch")]
 pub mod dead_letter;
+#[cfg(feature = "aws")]
+mod http;
 pub mod log;
 pub mod metric;
 pub mod patience;
