@@ -12,6 +12,8 @@ use loyalty_domain::{
 use loyalty_ledger::{AccountChange, Answer, Entry, LedgerError, Revision};
 use serde::Deserialize;
 
+use crate::body;
+
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -92,13 +94,13 @@ pub(crate) fn entry_parts(entry: &Entry) -> Result<Vec<Vec<u8>>, LedgerError> {
         balance,
         previous,
     );
-    let body = rmp_serde::to_vec(&stored).map_err(corrupt)?;
+    let body = body::write(&stored).map_err(corrupt)?;
     Ok(body.chunks(PART_BYTES_MAX).map(<[u8]>::to_vec).collect())
 }
 
 /// The entry whose bodies are `parts`.
 pub(crate) fn entry(parts: &[u8]) -> Result<Arc<Entry>, LedgerError> {
-    let stored: StoredEntry = rmp_serde::from_slice(parts).map_err(corrupt)?;
+    let stored: StoredEntry = body::read(parts).map_err(corrupt)?;
     Ok(Arc::new(Entry {
         id: stored.id,
         fingerprint: stored.fingerprint,
@@ -127,7 +129,7 @@ pub(crate) fn account_attributes(change: &AccountChange) -> Result<Item, LedgerE
     let AccountChange { account, recent, due_after, .. } = change;
     // As `StoredAccount`.
     let stored = (account, recent, due_after);
-    let mut item = body_attributes(rmp_serde::to_vec(&stored).map_err(corrupt)?);
+    let mut item = body_attributes(body::write(&stored).map_err(corrupt)?);
     item.insert(SEQUENCE.to_owned(), number(account.sequence));
     Ok(item)
 }
@@ -146,7 +148,7 @@ pub(crate) fn version_attribute() -> Item {
 /// The account in `item`; a new one where there is none.
 pub(crate) fn account(item: Option<&Item>) -> Result<StoredAccount, LedgerError> {
     let Some(item) = item else { return Ok(StoredAccount::default()) };
-    rmp_serde::from_slice(body(item)?.unwrap_or_default()).map_err(corrupt)
+    body::read(body(item)?.unwrap_or_default()).map_err(corrupt)
 }
 
 /// The body of `item`, if it has one, once its shape is known.

@@ -3,7 +3,7 @@
 //! Read in this order:
 //!
 //! 1. `key`: where everything is, as `docs/decisions/0004-keys.md` has it;
-//! 2. `item`: what items look like, and how much of one fits;
+//! 2. `item`: what items look like, and how much of one fits; `body`: how most of one is read;
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end;
 //! 5. `program`: the versions of the program.
@@ -11,6 +11,7 @@
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
 mod append;
+mod body;
 mod item;
 mod key;
 mod load;
