@@ -229,26 +229,14 @@ struct Envelope<T> {
 
 impl Message<'_> {
     fn read<T: DeserializeOwned>(&self) -> Result<T, EventError> {
-        self.read_by(&mut serde_json::Deserializer::from_str(self.text))
-            .or_else(|_| self.read_with_path())
-    }
-
-    fn read_by<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-        &self,
-        json: D,
-    ) -> Result<T, D::Error> {
-        match self.form {
-            Form::Enveloped => Object::<Envelope<T>>::new().deserialize(json).map(|it| it.detail),
-            Form::Bare => Object::new().deserialize(json),
-        }
-    }
-
-    /// Reads once more, which takes longer but knows where it fails.
-    fn read_with_path<T: DeserializeOwned>(&self) -> Result<T, EventError> {
         let mut json = serde_json::Deserializer::from_str(self.text);
         let mut track = Track::new();
-        self.read_by(serde_path_to_error::Deserializer::new(&mut json, &mut track))
-            .map_err(|error: serde_json::Error| self.explain(&error, track.path().iter().collect()))
+        let json = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+        let read = match self.form {
+            Form::Enveloped => Object::<Envelope<T>>::new().deserialize(json).map(|it| it.detail),
+            Form::Bare => Object::new().deserialize(json),
+        };
+        read.map_err(|error| self.explain(&error, track.path().iter().collect()))
     }
 
     fn explain(&self, error: &serde_json::Error, segments: Vec<&Segment>) -> EventError {
