@@ -13,7 +13,7 @@ pub fn now() -> Timestamp {
 /// A point in time that no correction of the clock moves. It is good within one invocation: between them
 /// Lambda freezes a function, and this clock with it.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-fn instant() -> Instant {
+pub fn instant() -> Instant {
     Instant::now()
 }
 

@@ -56,8 +56,24 @@ impl Engine {
         Self { database, endpoint, tables: AtomicU32::new(0) }
     }
 
+    /// Where the engine is reached.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// A ledger in tables of its own, which are empty, and the wire between it and the engine.
     pub fn ledger(&self) -> (DynamoDbLedger, Arc<Wire>) {
+        self.ledger_in(self.tables())
+    }
+
+    /// A ledger in `tables`, and the wire between it and the engine.
+    pub fn ledger_in(&self, tables: Tables) -> (DynamoDbLedger, Arc<Wire>) {
+        let wire = Arc::new(Wire::default());
+        (DynamoDbLedger::new(self.client(&wire), tables), wire)
+    }
+
+    /// New tables, which are empty.
+    pub fn tables(&self) -> Tables {
         let number = self.tables.fetch_add(1, Ordering::Relaxed);
         let tables =
             Tables { ledger: format!("ledger-{number}"), program: format!("program-{number}") };
@@ -84,8 +100,7 @@ impl Engine {
             ],
             "AttributeDefinitions": texts(&["pk", "sk"]),
         }));
-        let wire = Arc::new(Wire::default());
-        (DynamoDbLedger::new(self.client(&wire), tables), wire)
+        tables
     }
 
     /// Writes `item` over whatever is there, past every condition.

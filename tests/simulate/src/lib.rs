@@ -48,7 +48,8 @@ pub fn scratch(test: &str) -> PathBuf {
     folder
 }
 
-fn target() -> PathBuf {
+/// Where everything is built.
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }
