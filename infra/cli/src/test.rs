@@ -1,7 +1,6 @@
 //! `test`: everything that must hold before a change lands, in one command.
 
 use std::{
-    env,
     fmt::Write as _,
     io::{self, Write},
     path::Path,
@@ -9,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::stack::{StackError, tools};
+use crate::stack::{StackError, tools, without_cargos_own};
 
 /// Runs every check and every test of this repository: format, lints, docs, spelling, licenses, and
 /// the tests, which use the command line as it is released.
@@ -240,12 +239,7 @@ impl Test {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(root);
         command.envs(step.environment.iter().copied());
-        // What `cargo run` set for this process is not meant for those below it.
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("CARGO_PKG_") {
-                command.env_remove(name);
-            }
-        }
+        without_cargos_own(&mut command);
         if let Some(histories) = self.histories {
             command.env("LOYALTY_HISTORIES", histories.to_string());
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     StackError, Steps, file, issuer, local, publish, root, run, show,
     target::{Access, Stack},
-    tools,
+    tools, without_cargos_own,
 };
 use crate::program;
 
@@ -257,6 +257,7 @@ fn cross_build(root: &Path, architecture: Architecture) -> Result<(), StackError
     for name in FUNCTIONS {
         cargo.args(["--package", &format!("loyalty-{name}")]);
     }
+    without_cargos_own(&mut cargo);
     show("building the functions", &mut cargo)
 }
 
@@ -293,6 +294,7 @@ pub(crate) fn build(root: &Path) -> Result<(), StackError> {
     for name in FUNCTIONS {
         cargo.args(["--package", &format!("loyalty-{name}")]);
     }
+    without_cargos_own(&mut cargo);
     run("building the functions", &mut cargo)?;
     for name in FUNCTIONS {
         let folder = root.join("target/lambda").join(name);

@@ -233,6 +233,17 @@ fn root() -> PathBuf {
     root.canonicalize().unwrap_or_else(|_| root.to_owned())
 }
 
+/// Leaves out what `cargo run` or `cargo test` set for this process alone: a build script that looks at it
+/// would run again, and all that rests on it be built again.
+pub(crate) fn without_cargos_own(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Runs a tool to its end; what it printed is shown only if it fails.
 fn run(what: &'static str, command: &mut Command) -> Result<Vec<u8>, StackError> {
     let text = format!("{command:?}");
