@@ -96,11 +96,25 @@ pub(crate) fn order_partition(order_id: &OrderId) -> String {
     CommandId::Order(order_id.clone()).to_string()
 }
 
+/// The index of what falls due.
+pub(crate) const DUE: &str = "due";
+
 /// The keys of the index of what falls due: the shard, and the day with the member.
 pub(crate) fn due(member_id: &MemberId, day: Date) -> (String, String) {
     let digest = Sha256::digest(member_id.as_str().as_bytes());
     let shard = digest.first().copied().unwrap_or(0) % SHARDS;
-    (format!("{shard:02}"), format!("{day}#{member_id}"))
+    (due_shard(shard), format!("{day}#{member_id}"))
+}
+
+/// The key of a shard of the index of what falls due.
+pub(crate) fn due_shard(shard: u8) -> String {
+    format!("{shard:02}")
+}
+
+/// The day and the member of a key of the index of what falls due; `None` if it is none.
+pub(crate) fn read_due(text: &str) -> Option<(Date, MemberId)> {
+    let (day, member_id) = text.split_once('#')?;
+    Some((day.parse().ok()?, member_id.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -139,5 +153,21 @@ mod tests {
 
         assert_eq!(day, "2026-01-31#17850");
         assert_eq!(due(&member, jiff::civil::date(2027, 1, 31)).0, shard);
+    }
+
+    #[test]
+    fn a_key_of_the_index_is_read_as_it_was_written_and_sorts_before_the_next_day() {
+        let day = jiff::civil::date(2026, 1, 31);
+        for text in ["17850", "a#b%23", "~é 4"] {
+            let member = MemberId::try_from(text).unwrap();
+
+            let (_, key) = due(&member, day);
+
+            assert_eq!(read_due(&key), Some((day, member)));
+            assert!(key.as_str() > "2026-01-31" && key.as_str() < "2026-02-01", "{key}");
+        }
+        assert_eq!(read_due("2026-01-31"), None);
+        assert_eq!(read_due("2026-01-32#m"), None);
+        assert_eq!(read_due("2026-01-31#"), None);
     }
 }

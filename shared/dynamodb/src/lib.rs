@@ -6,12 +6,14 @@
 //! 2. `item`: what items look like, and how much of one fits; `body`: how most of one is read;
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end;
-//! 5. `program`: the versions of the program.
+//! 5. `due`: who is to be looked at by a day;
+//! 6. `program`: the versions of the program.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
 mod append;
 mod body;
+mod due;
 mod item;
 mod key;
 mod load;

@@ -1,8 +1,10 @@
 //! The one use case, [`execute`]: load, decide, append; and its port, [`Ledger`].
 //!
 //! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
-//! [`statement`], for whoever only looks; [`memory`], the store that `simulate` and tests use.
+//! [`statement`], for whoever only looks; [`due`], for whoever plans a night; [`memory`], the store that
+//! `simulate` and tests use.
 
+pub mod due;
 pub mod memory;
 pub mod program;
 pub mod statement;

@@ -17,7 +17,9 @@ use loyalty_domain::{
 
 use crate::{
     ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
-    ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision, hold,
+    ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
+    due::{DueMembers, DuePlace, DueWork},
+    hold,
     statement::{Accounts, KnownAccount},
 };
 
@@ -163,6 +165,41 @@ impl Accounts for MemoryLedger {
         let kept = self.kept();
         Ok(ids.iter().filter_map(|it| kept.entry(it)).collect())
     }
+}
+
+/// Few, and more than one, so that whoever plans does not overlook any.
+const SHARDS: u8 = 4;
+
+impl DueWork for MemoryLedger {
+    fn shards(&self) -> u8 {
+        SHARDS
+    }
+
+    async fn due_members(
+        &self,
+        shard: u8,
+        day: Date,
+        after: Option<&DuePlace>,
+        limit: u16,
+    ) -> Result<DueMembers, LedgerError> {
+        let kept = self.kept();
+        let due = kept.accounts.iter().filter_map(|(member_id, it)| {
+            let due_after = it.due_after.filter(|it| *it < day)?;
+            let is_in_shard = shard_of(member_id) == shard;
+            is_in_shard.then(|| DuePlace { due_after, member_id: member_id.clone() })
+        });
+        let mut places: Vec<DuePlace> =
+            due.filter(|it| after.is_none_or(|after| after < it)).collect();
+        places.sort_unstable();
+        let is_last = places.len() <= usize::from(limit);
+        places.truncate(limit.into());
+        let next = places.last().filter(|_| !is_last).cloned();
+        Ok(DueMembers { members: places.into_iter().map(|it| it.member_id).collect(), next })
+    }
+}
+
+fn shard_of(member_id: &MemberId) -> u8 {
+    member_id.as_str().bytes().fold(0, u8::wrapping_add) % SHARDS
 }
 
 impl Kept {

@@ -9,6 +9,7 @@
     reason = "this is a test suite: it panics where a ledger breaks its contract"
 )]
 
+mod due;
 pub mod history;
 mod statement;
 
@@ -29,12 +30,12 @@ use loyalty_domain::{
 };
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
-    Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, execute,
+    Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, due::DueWork, execute,
     statement::Accounts,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
-pub async fn every_ledger<L: Ledger + Accounts>(empty: impl Fn() -> L) {
+pub async fn every_ledger<L: Ledger + Accounts + DueWork>(empty: impl Fn() -> L) {
     a_new_order_is_answered_now_and_a_repeat_before(&empty()).await;
     the_same_id_with_other_content_is_reported_and_never_applied(&empty()).await;
     a_refusal_is_remembered(&empty()).await;
@@ -59,6 +60,10 @@ pub async fn every_ledger<L: Ledger + Accounts>(empty: impl Fn() -> L) {
     statement::a_statement_of_any_length_has_every_entry_once_newest_first(&empty()).await;
     statement::new_entries_between_pages_move_nothing(&empty()).await;
     statement::a_cursor_that_was_made_up_shows_nothing(&empty()).await;
+    due::who_is_due_by_a_day_is_found_once_and_nobody_else(&empty()).await;
+    due::who_is_due_is_found_page_by_page_by_day_and_then_by_id(&empty()).await;
+    due::who_was_posted_is_found_again_on_the_next_day(&empty()).await;
+    due::whoever_begins_anywhere_finds_what_comes_after(&empty()).await;
 }
 
 /// One point a pound, at once available, silver from 200.00 on with a bonus of a tenth.
