@@ -7,7 +7,8 @@
 //! 2. [`mod@event`]: from the bytes of a message to an event;
 //! 3. [`error`]: why a message is no event;
 //! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
-//! 5. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
+//! 5. [`work`]: what we ask ourselves to do about what falls due;
+//! 6. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
 //!
 //! There is deliberately no clock and no I/O: whoever received a message says when.
 #![warn(clippy::arithmetic_side_effects)]
@@ -21,6 +22,7 @@ pub mod order;
 pub mod problem;
 #[cfg(feature = "schemas")]
 pub mod schema;
+pub mod work;
 
 pub use error::EventError;
 pub use event::{BODY_BYTES_MAX, Event, parse};

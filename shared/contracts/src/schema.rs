@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+    work::{PlanDue, PostDue},
 };
 
 /// A schema as it is checked in.
@@ -19,9 +20,9 @@ pub struct Document {
     pub text: String,
 }
 
-/// The schemas of all events.
+/// The schemas of all events, and of our own due work.
 ///
-/// Each is one of whole messages, in either form: it first looks for `detail-type`, as the reader
+/// Each event's is one of whole messages, in either form: it first looks for `detail-type`, as the reader
 /// does, so that a validator's complaints are about the form that was meant.
 ///
 /// # Errors
@@ -34,7 +35,28 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
         document::<OrderCancelled>("order.cancelled", "order.cancelled.v1.json")?,
         document::<OrderRefunded>("order.refunded", "order.refunded.v1.json")?,
         document::<BalanceOpened>("balance.opened", "balance.opened.v1.json")?,
+        work::<PlanDue>("due.plan", "due.plan.v1.json")?,
+        work::<PostDue>("due.post", "due.post.v1.json")?,
     ])
+}
+
+/// A message of our own queue: bare, and of no version.
+fn work<T: JsonSchema>(name: &str, file_name: &'static str) -> Result<Document, serde_json::Error> {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let work = generator.subschema_for::<T>();
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("{name}, version 1"),
+        "description": "A message of the queue of due work.",
+        "type": "object",
+        "allOf": [work],
+        "required": ["type"],
+        "properties": { "type": { "const": name } },
+        "$defs": generator.take_definitions(true)
+    });
+    let mut text = serde_json::to_string_pretty(&sorted(schema))?;
+    text.push('\n');
+    Ok(Document { file_name, text })
 }
 
 fn document<T: JsonSchema>(
