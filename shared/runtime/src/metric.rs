@@ -25,9 +25,14 @@ impl Metrics {
 
     /// Counts one more of `name`.
     pub fn count(&mut self, name: &'static str) {
+        self.add(name, 1);
+    }
+
+    /// Counts so many more of `name`.
+    pub fn add(&mut self, name: &'static str, number: u64) {
         match self.counts.iter_mut().find(|(it, _)| *it == name) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.counts.push((name, 1)),
+            Some((_, count)) => *count = count.saturating_add(number),
+            None => self.counts.push((name, number)),
         }
     }
 
@@ -76,7 +81,7 @@ mod tests {
         let mut metrics = Metrics::of("accrue-points");
         metrics.count("Answered");
         metrics.count("Answered");
-        metrics.count("Repeated");
+        metrics.add("Repeated", 3);
 
         let line = metrics.line(Timestamp::UNIX_EPOCH).unwrap();
 
@@ -84,7 +89,7 @@ mod tests {
             "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
                 "Namespace": "Loyalty", "Dimensions": [["Function"]], "Metrics": [
                     {"Name": "Answered", "Unit": "Count"}, {"Name": "Repeated", "Unit": "Count"}]}]},
-            "Function": "accrue-points", "Answered": 2, "Repeated": 1
+            "Function": "accrue-points", "Answered": 2, "Repeated": 3
         });
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), expected);
     }

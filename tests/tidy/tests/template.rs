@@ -760,7 +760,18 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
                 "Principal": { "Service": "lambda.amazonaws.com" },
                 "Action": "sts:AssumeRole"
             }]);
-            if *assumers != lambda {
+            // What starts the night is no function. Others' schedules could use its role without the
+            // condition.
+            let scheduler = json!([{
+                "Effect": "Allow",
+                "Principal": { "Service": "scheduler.amazonaws.com" },
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": { "aws:SourceAccount": { "Ref": "AWS::AccountId" } }
+                }
+            }]);
+            let expected = if name == "NightScheduleRole" { scheduler } else { lambda };
+            if *assumers != expected {
                 wrongs.push(format!("{name} can be assumed by others"));
             }
             if role["Properties"].get("ManagedPolicyArns").is_some() {
@@ -782,8 +793,10 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
                 if action.contains('*') || !action.contains(':') {
                     wrongs.push(format!("{name} allows more than one action: {action}"));
                 }
-                // A reference names one resource; a text could name many.
-                if get_att(resource, "Arn").is_none() {
+                // A reference names one resource; a text could name many, but an index has no other.
+                let is_index = text(resource, "/Fn::Sub") == "${LedgerTable.Arn}/index/due"
+                    && action == "dynamodb:Query";
+                if get_att(resource, "Arn").is_none() && !is_index {
                     wrongs.push(format!("{name} allows {action} on {resource}"));
                 }
             }
@@ -808,6 +821,8 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
             (statement, "Action", json!("*")),
             (statement, "Resource", json!("*")),
             (statement, "Resource", json!({ "Fn::Sub": "${LedgerTable.Arn}/index/*" })),
+            // An index is read and no more.
+            (statement, "Resource", json!({ "Fn::Sub": "${LedgerTable.Arn}/index/due" })),
             (statement, "NotAction", json!("iam:PassRole")),
             (role, "ManagedPolicyArns", json!(["arn:aws:iam::aws:policy/AdministratorAccess"])),
             (role, "Policies", json!([])),
@@ -816,7 +831,65 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
                 "Principal",
                 json!("*"),
             ),
+            (
+                "/Resources/NightScheduleRole/Properties/AssumeRolePolicyDocument/Statement/0",
+                "Condition",
+                Value::Null,
+            ),
             ("/Resources", "Other", json!({ "Type": "AWS::IAM::ManagedPolicy" })),
+        ],
+    );
+}
+
+#[test]
+fn a_night_starts_by_the_clock_of_the_shop_and_is_not_lost() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        for (name, schedule) in resources(template, "AWS::Scheduler::Schedule") {
+            let properties = &schedule["Properties"];
+            let target = &properties["Target"];
+            if properties["ScheduleExpressionTimezone"] != json!({ "Ref": "NightTimeZone" })
+                || !text(properties, "/ScheduleExpression/Fn::Sub").contains("${NightHour}")
+            {
+                wrongs.push(format!("{name} fires by a clock that nobody can set"));
+            }
+            if text(properties, "/State") != "ENABLED" {
+                wrongs.push(format!("{name} never fires"));
+            }
+            // Whoever reads it sees which day has begun; a day in it would be the template's.
+            if text(target, "/Input") != r#"{"type":"due.plan"}"# {
+                wrongs.push(format!("{name} asks for something else"));
+            }
+            let role = get_att(&target["RoleArn"], "Arn").unwrap_or_default();
+            let allowed = permissions(template, role);
+            for place in [&target["Arn"], &target["DeadLetterConfig"]["Arn"]] {
+                if get_att(place, "Arn").is_none() || !allowed.contains(&("sqs:SendMessage", place))
+                {
+                    wrongs.push(format!("{name} may not send to {place}"));
+                }
+            }
+            let read = queue_events(template);
+            if !read.iter().any(|(_, _, event)| event["Queue"] == target["Arn"]) {
+                wrongs.push(format!("nobody hears {name}"));
+            }
+        }
+        wrongs
+    }
+
+    let schedule = "/Resources/NightSchedule/Properties";
+    let target = "/Resources/NightSchedule/Properties/Target";
+    let may = "/Resources/NightScheduleRole/Properties/Policies/0/PolicyDocument/Statement/0";
+    let unhandled = json!({ "Fn::GetAtt": "UnhandledExpiryWorkQueue.Arn" });
+    check(
+        rule,
+        &[
+            (schedule, "ScheduleExpressionTimezone", Value::Null),
+            (schedule, "ScheduleExpression", json!("cron(15 4 * * ? *)")),
+            (schedule, "State", json!("DISABLED")),
+            (target, "Input", json!(r#"{"type":"due.plan","day":"2026-01-01"}"#)),
+            (target, "DeadLetterConfig", Value::Null),
+            (target, "Arn", unhandled.clone()),
+            (may, "Resource", unhandled),
         ],
     );
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::program;
 
 /// The functions, as `ls functions` has them.
-pub(crate) const FUNCTIONS: [&str; 2] = ["accrue-points", "member-api"];
+pub(crate) const FUNCTIONS: [&str; 3] = ["accrue-points", "expire-points", "member-api"];
 
 /// Builds the functions, deploys the template to your AWS account, and publishes a program.
 ///
@@ -270,6 +270,8 @@ pub(crate) struct Outputs {
     pub(crate) unhandled_orders_queue_url: String,
     /// Where the shop's event bus, if there is one, leaves what it could not deliver.
     pub(crate) undelivered_order_events_queue_url: Option<String>,
+    pub(crate) expiry_work_queue_url: String,
+    pub(crate) unhandled_expiry_work_queue_url: String,
     pub(crate) ledger_table_name: String,
     pub(crate) program_table_name: String,
 }
@@ -278,7 +280,19 @@ impl Outputs {
     /// The queues of what could not be handled or delivered.
     pub(crate) fn dead_letters(&self) -> impl Iterator<Item = &str> {
         let undelivered = self.undelivered_order_events_queue_url.as_deref();
-        [Some(self.unhandled_orders_queue_url.as_str()), undelivered].into_iter().flatten()
+        let unhandled_work = self.unhandled_expiry_work_queue_url.as_str();
+        [Some(self.unhandled_orders_queue_url.as_str()), undelivered, Some(unhandled_work)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The queue that what lies in the `dead_letters` was meant for.
+    pub(crate) fn queue_of(&self, dead_letters: &str) -> &str {
+        if dead_letters == self.unhandled_expiry_work_queue_url {
+            &self.expiry_work_queue_url
+        } else {
+            &self.orders_queue_url
+        }
     }
 
     /// The API's address on the local AWS.
@@ -353,6 +367,8 @@ pub(crate) fn outputs(root: &Path, name: &str, access: &Access) -> Result<Output
         orders_queue_url: output("OrdersQueueUrl")?,
         unhandled_orders_queue_url: output("UnhandledOrdersQueueUrl")?,
         undelivered_order_events_queue_url: find("UndeliveredOrderEventsQueueUrl"),
+        expiry_work_queue_url: output("ExpiryWorkQueueUrl")?,
+        unhandled_expiry_work_queue_url: output("UnhandledExpiryWorkQueueUrl")?,
         ledger_table_name: output("LedgerTableName")?,
         program_table_name: output("ProgramTableName")?,
     })

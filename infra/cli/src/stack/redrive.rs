@@ -14,6 +14,7 @@ use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeName::SentTimestamp,
 };
 use jiff::Timestamp;
+use loyalty_contracts::work::Work;
 use loyalty_runtime::{
     batch::CORRELATION_ID,
     clock,
@@ -45,7 +46,7 @@ const GAVE_UP: &str = "gave_up";
 /// before.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Redrive {
-    /// Sends the messages to the orders queue again, and takes them out of the dead letters.
+    /// Sends the messages to their queue again, and takes them out of the dead letters.
     #[arg(long, conflicts_with = "remove")]
     resend: bool,
     /// Takes the messages out of the dead letters for ever: save them first.
@@ -76,7 +77,7 @@ struct Letter {
     body: String,
     reason: String,
     detail: String,
-    /// The id that it had in the orders queue.
+    /// The id that it had in its queue.
     source_id: Option<String>,
     correlation_id: Option<MessageAttributeValue>,
     since: Option<Timestamp>,
@@ -192,7 +193,7 @@ impl Redrive {
         }
         let chosen = of(size(shown.len()), "message");
         let what = match (self.resend, self.remove) {
-            (true, _) => "sent again to the orders queue of",
+            (true, _) => "sent again to the queues of",
             (_, true) => "removed from the dead letters of",
             _ => "in the dead letters of",
         };
@@ -299,9 +300,14 @@ fn write_each(out: &mut dyn Write, letters: &[Shown]) -> io::Result<()> {
 
 /// What a message is about, as far as it can be read.
 fn event(body: &str) -> String {
-    match loyalty_contracts::parse(body.as_bytes(), Timestamp::MAX) {
-        Ok(request) => named(&request.id),
-        Err(_) => format!("none that can be read, of {}", of(size(body.len()), "byte")),
+    match (loyalty_contracts::parse(body.as_bytes(), Timestamp::MAX), Work::read(body.as_bytes())) {
+        (Ok(request), _) => named(&request.id),
+        (Err(_), Ok(Work::Plan(_))) => "the plan of a night".to_owned(),
+        (Err(_), Ok(Work::Post(post))) => {
+            let members = of(size(post.member_ids.len()), "member");
+            format!("what fell due by {} for {members}", post.day)
+        }
+        (Err(_), Err(_)) => format!("none that can be read, of {}", of(size(body.len()), "byte")),
     }
 }
 
@@ -381,7 +387,7 @@ fn letter(queue_url: &str, message: Message) -> Letter {
         body: message.body.unwrap_or_default(),
         reason: reason.unwrap_or_else(|| GAVE_UP.to_owned()),
         detail: detail.unwrap_or_else(|| {
-            "it failed as often as the queue allows; the log of accrue-points says why".to_owned()
+            "it failed as often as the queue allows; the function's log says why".to_owned()
         }),
         source_id,
         correlation_id: attributes.remove(CORRELATION_ID),
@@ -393,10 +399,10 @@ fn letter(queue_url: &str, message: Message) -> Letter {
 async fn take_out(stack: &Stack, letters: &[Letter], resend: bool) -> Result<(), StackError> {
     let letters_failed = |error: Box<dyn Error + Send + Sync>| StackError::Letters(error);
     if resend {
-        let orders_queue_url = &stack.outputs.orders_queue_url;
         for letter in letters {
             // One by one: ten of them may be more than one call takes.
-            let send = stack.sqs().send_message().queue_url(orders_queue_url);
+            let queue_url = stack.outputs.queue_of(&letter.queue_url);
+            let send = stack.sqs().send_message().queue_url(queue_url);
             let send = send.message_body(&letter.body);
             let send = match &letter.correlation_id {
                 Some(it) => send.message_attributes(CORRELATION_ID, it.clone()),

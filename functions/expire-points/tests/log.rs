@@ -1,0 +1,82 @@
+//! What is logged: every message in a line that reads alone, and nothing personal.
+//!
+//! Alone in its process, since whether a line is wanted is remembered for all threads.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "night/common.rs"]
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{Night, Store, m, now};
+
+#[test]
+fn no_line_of_the_log_has_a_member_or_a_body() {
+    let lines = Arc::new(Mutex::new(Vec::<u8>::new()));
+    let subscriber = logged::subscriber(Arc::clone(&lines));
+    let store = Store { bug: Some(m(0)), ..Night::of(12).store };
+    store.members_down.lock().unwrap().insert(m(1), u32::MAX);
+    store.shards_down.lock().unwrap().insert(2, u32::MAX);
+    let night = Night::over(store);
+
+    tracing::subscriber::with_default(subscriber, || {
+        for body in [r#"{"type":"due.plan"}"#, "m4 SECRET"] {
+            night.queue.put(body);
+        }
+        night.run(now());
+    });
+
+    let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    assert!(text.lines().count() > 8, "{text}");
+    assert!(text.contains("\"posted\":"), "{text}");
+    assert!(text.contains("\"planned\":"), "{text}");
+    // Members are called m0 to m11, and so are messages.
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for (name, value) in line.as_object().unwrap() {
+            let is_id = matches!(name.as_str(), "message_id" | "message");
+            assert!(is_id || !value.to_string().contains("\"m"), "{line}");
+        }
+    }
+    assert!(!text.contains("SECRET"), "{text}");
+}
+
+/// The log's lines, as the function writes them.
+mod logged {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::Subscriber;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    #[derive(Clone)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    pub(crate) fn subscriber(lines: Arc<Mutex<Vec<u8>>>) -> impl Subscriber + Send + Sync {
+        loyalty_runtime::log::subscriber(
+            Lines(lines),
+            tracing_subscriber::filter::LevelFilter::INFO,
+        )
+    }
+}
