@@ -40,6 +40,41 @@ fn the_real_year_gives_the_expected_accounts_and_the_expected_import_report() {
 }
 
 #[test]
+fn the_real_year_night_by_night_has_the_same_accounts_and_says_at_night_what_fell_due() {
+    let folder = scratch("year-nightly");
+    // Until everything has expired and every level was reviewed.
+    let run = |flag: Option<&str>, name: &str| {
+        let (members, entries) = (folder.join(format!("{name}.csv")), folder.join(name));
+        let mut command = loyalty();
+        command
+            .arg("simulate")
+            .args(["--orders".into(), repository("tests/data/online-retail.csv.gz")])
+            .args(["--columns".into(), repository("infra/imports/online-retail.toml")])
+            .args(["--program".into(), repository("infra/programs/retail-a.toml")])
+            .args(["--as-of", "2013-01-02", "--members-out"])
+            .arg(&members)
+            .arg("--entries-out")
+            .arg(&entries)
+            .args(flag);
+        succeed(&mut command);
+        (fs::read(members).unwrap(), fs::read_to_string(entries).unwrap())
+    };
+
+    let (expected, without) = run(None, "without");
+    let (accounts, entries) = run(Some("--nightly"), "nightly");
+
+    assert!(accounts == expected, "nights change an account");
+    let is_of_a_night = |it: &&str| it.starts_with(r#"{"id":{"Due":"#);
+    let nights: Vec<&str> = entries.lines().filter(is_of_a_night).collect();
+    assert_eq!(nights.len(), 4_430);
+    assert_eq!(nights.len() + without.lines().count(), entries.lines().count());
+    // Without nights nobody says it: the year has no order after the first points expired.
+    let says_expired = |text: &str| text.matches(r#"{"expired":{"at":"#).count();
+    assert!(says_expired(&entries) > 1_000, "{} lots expired", says_expired(&entries));
+    assert_eq!(says_expired(&without), 0);
+}
+
+#[test]
 fn the_demo_shows_the_standard_program_on_a_real_extract() {
     let report = succeed(loyalty().args(["simulate", "--demo"]));
 

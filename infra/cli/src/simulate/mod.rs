@@ -22,7 +22,7 @@ use loyalty_contracts::Event;
 use loyalty_domain::{command::Request, points::OutOfRange};
 use loyalty_ledger::LedgerError;
 
-use self::run::{Run, write_members};
+use self::run::{Nights, Run, write_members};
 use crate::{
     import::{
         Files, Import, ImportError, ImportReport,
@@ -50,6 +50,10 @@ pub(crate) struct Simulate {
     /// Without it: the day after the last event.
     #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
+    /// Posts what falls due night by night, as the deployed jobs do: the same accounts, and entries that say
+    /// on which day points expired and levels were reviewed.
+    #[arg(long)]
+    nightly: bool,
     /// Where to write every member's account, as CSV; README.md says what its columns are.
     #[arg(long, value_name = "CSV")]
     members_out: Option<PathBuf>,
@@ -126,9 +130,10 @@ impl Simulate {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let standard = || root.join("infra/programs/standard.toml");
         let program = self.program.clone().unwrap_or_else(standard);
-        let mut runs = vec![Run::new(program::load(&program)?, self.as_of)?];
+        let nights = if self.nightly { Nights::Until(None) } else { Nights::None };
+        let mut runs = vec![Run::new(program::load(&program)?, self.as_of, nights)?];
         if let Some(other) = &self.compare {
-            runs.push(Run::new(program::load(other)?, self.as_of)?);
+            runs.push(Run::new(program::load(other)?, self.as_of, nights)?);
         }
         // An edited copy has the name and often the version of what it was copied from.
         if let ([first, second], Some(other)) = (runs.as_mut_slice(), &self.compare)
@@ -156,7 +161,8 @@ impl Simulate {
         let as_of = self.as_of.or_else(|| runs.iter().filter_map(Run::day_after).max());
         let as_of = as_of.ok_or(SimulateError::NoEvent)?;
         let mut results = Vec::with_capacity(runs.len());
-        for run in &runs {
+        for run in &mut runs {
+            run.post_nights(as_of)?;
             results.push(run.members(as_of)?);
         }
         if let (Some(path), Some(run), Some(members)) =
@@ -215,7 +221,7 @@ pub(crate) fn real(path: &Path) -> Option<PathBuf> {
 }
 
 /// A day as people write it, of a year in which orders are taken.
-fn day(text: &str) -> Result<Date, String> {
+pub(crate) fn day(text: &str) -> Result<Date, String> {
     let is_plain = text.len() == 10 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
     let date = is_plain.then(|| text.parse::<Date>().ok()).flatten();
     let date = date.ok_or("write year-month-day, such as 2026-01-31")?;

@@ -17,7 +17,10 @@ use loyalty_domain::{
     program::Program,
 };
 use loyalty_ledger::{
-    Answer, Answered, Attempts, Entry, LedgerError, execute, memory::MemoryLedger,
+    Answer, Answered, Attempts, Entry, LedgerError,
+    due::{DueWork, post_due},
+    execute,
+    memory::MemoryLedger,
 };
 
 /// A program, its ledger, and what became of the events.
@@ -30,6 +33,16 @@ pub(crate) struct Run {
     /// Events from this instant on are left out.
     until: Option<Timestamp>,
     latest: Option<Timestamp>,
+    nights: Nights,
+}
+
+/// Whether what falls due is posted day by day, as the deployed jobs do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nights {
+    /// It is part of whatever entry comes next, and of the report.
+    None,
+    /// Every night up to this day was; `None` before the first event.
+    Until(Option<Date>),
 }
 
 /// What became of events, in numbers.
@@ -64,11 +77,15 @@ pub(crate) struct Member {
 
 impl Run {
     /// A run that leaves out what happens on `as_of` or later.
-    pub(crate) fn new(program: Program, as_of: Option<Date>) -> Result<Self, OutOfRange> {
+    pub(crate) fn new(
+        program: Program,
+        as_of: Option<Date>,
+        nights: Nights,
+    ) -> Result<Self, OutOfRange> {
         let until = as_of.map(|day| program.calendar().midnight(day)).transpose()?;
         let title = format!("{} (version {})", program.spec().name, program.spec().version);
         let (ledger, tally) = (MemoryLedger::default(), Tally::default());
-        Ok(Self { program, title, ledger, tally, until, latest: None })
+        Ok(Self { program, title, ledger, tally, until, latest: None, nights })
     }
 
     /// The day after the last event that was taken.
@@ -83,6 +100,7 @@ impl Run {
             return Ok(());
         }
         self.latest = self.latest.max(Some(request.at));
+        self.post_nights(self.program.calendar().day_of(request.at))?;
         let answered =
             pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
         match answered {
@@ -91,6 +109,28 @@ impl Run {
             Answered::Before(_) => self.tally.repeated += 1,
             Answered::Reused(entry) => {
                 self.tally.reused.push((line, reused(&entry.id)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Posts what fell due by each day that begins up to `day`, one night after the other.
+    pub(crate) fn post_nights(&mut self, day: Date) -> Result<(), LedgerError> {
+        let Nights::Until(posted) = &mut self.nights else { return Ok(()) };
+        // Nothing falls due before the first event.
+        let mut night = posted.unwrap_or(day);
+        *posted = Some(night.max(day));
+        while night < day {
+            night = night.tomorrow().map_err(|_| OutOfRange)?;
+            let at = self.program.calendar().midnight(night)?;
+            for shard in 0..self.ledger.shards() {
+                let due = self.ledger.due_members(shard, night, None, u16::MAX);
+                // Of more than a page, the rest are found by the next night.
+                for member_id in pollster::block_on(due)?.members {
+                    let request = post_due(member_id, night, at);
+                    let (ledger, program) = (&self.ledger, &self.program);
+                    pollster::block_on(execute(ledger, program, &mut Attempts(1), &request))?;
+                }
             }
         }
         Ok(())
