@@ -94,6 +94,20 @@ impl Stack {
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
+    /// Lets the schedule called `name` fire every minute, and otherwise as the template has it.
+    pub fn fire_every_minute(&self, name: &str) {
+        let url = format!("{}/schedules/{name}", self.endpoint());
+        // The local AWS wants no more of a signature than whom it is for.
+        let whom = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/scheduler/aws4_request, \
+                    SignedHeaders=host, Signature=none";
+        let mut found = ureq::get(&url).header("authorization", whom).call().unwrap();
+        let text = found.body_mut().read_to_string().unwrap();
+        let mut schedule: Value = serde_json::from_str(&text).unwrap();
+        schedule["ScheduleExpression"] = "rate(1 minute)".into();
+        let put = ureq::put(&url).header("authorization", whom);
+        put.header("content-type", "application/json").send(schedule.to_string()).unwrap();
+    }
+
     /// The member whom the demo shows, as `up` printed it.
     pub fn member(&self) -> &str {
         &self.member

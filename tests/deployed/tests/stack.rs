@@ -11,12 +11,12 @@ use aws_sdk_sqs::types::{
     QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible},
     SendMessageBatchRequestEntry,
 };
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use loyalty_contracts::parse;
 use loyalty_domain::program::Program;
 use loyalty_dynamodb::DynamoDbLedger;
 use loyalty_ledger::{
-    Attempts, Reading, execute, memory::MemoryLedger, program::Programs as _,
+    Attempts, Reading, due::DueWork as _, execute, memory::MemoryLedger, program::Programs as _,
     statement::Accounts as _,
 };
 use loyalty_member_api::route::{Operation, ROUTES, Who};
@@ -347,4 +347,49 @@ fn every_route_answers_every_token_as_the_table_says() {
             "{method} {path}: {body}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_night_is_run_at_once_and_the_schedule_fires_the_next_one_by_itself() {
+    let stack = Stack::up("deployed-nights", PROGRAM, 0);
+    let ledger = stack.ledger();
+    let map = repository("infra/imports/online-retail.toml");
+    let orders = repository("tests/data/online-retail-extract.csv.gz");
+    let mut import = stack.command(&["import"]);
+    succeed(import.arg("--columns").arg(map).arg("--orders").arg(orders));
+
+    let said = succeed(&mut stack.command(&["run-day", "2012-02-01"]));
+    assert!(
+        said.starts_with("22 members of the stack on this machine had something due"),
+        "{said}"
+    );
+    assert_eq!(number(&said, "entries posted"), 22, "{said}");
+    let again = succeed(&mut stack.command(&["run-day", "2012-02-01"]));
+    assert!(again.starts_with("0 members"), "{again}");
+    let refused = fail(&mut stack.command(&["run-day", "2199-01-01"]));
+    assert!(refused.contains("has not begun"), "{refused}");
+
+    // Within a minute, and of the day that has begun by then: so with all that fell due since.
+    let today = TimeZone::UTC.to_datetime(clock::now()).date();
+    let due = due_by(&ledger, today).await;
+    assert!(due > 20, "{due}");
+    stack.fire_every_minute("loyalty-night");
+    let deadline = Deadline::after(Duration::from_mins(3));
+    while due_by(&ledger, today).await > 0 {
+        assert!(!deadline.left().is_zero(), "no night came by itself");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let letters = dead_letters(&sqs, stack.output("unhandled_expiry_work_queue_url")).await;
+    assert_eq!(letters, BTreeMap::new());
+}
+
+/// How many members are due by `day`.
+async fn due_by(ledger: &DynamoDbLedger, day: Date) -> usize {
+    let mut number = 0;
+    for shard in 0..ledger.shards() {
+        number += ledger.due_members(shard, day, None, 1_000).await.unwrap().members.len();
+    }
+    number
 }

@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`tools`], which are pinned; [`local`], the local AWS; [`issuer`], who signs tokens;
 //! [`deploy`], the very template; [`target`], which stack a command is about; [`send`], events onto the
-//! queue in their order; [`import`] and [`redrive`], which use it.
+//! queue in their order; [`import`] and [`redrive`], which use it; [`run_day`], a night at once.
 
 pub(crate) mod deploy;
 pub(crate) mod import;
 mod issuer;
 mod local;
 pub(crate) mod redrive;
+pub(crate) mod run_day;
 pub(crate) mod send;
 pub(crate) mod target;
 pub(crate) mod tools;
@@ -22,6 +23,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use jiff::civil::Date;
 use loyalty_domain::{command::Request, program::Program};
 use loyalty_dynamodb::Published;
 use loyalty_ledger::LedgerError;
@@ -182,6 +184,17 @@ pub(crate) enum StackError {
         if *.left == 1 { "1 event is".to_owned() } else { format!("{left} events are") }
     )]
     NotAnswered { left: u64 },
+    /// The queue did not take a night's work.
+    #[error("the night's work could not be put on its queue; run again, nothing is posted twice")]
+    NightNotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What falls due on a day to come may still be used.
+    #[error("{day} has not begun in {zone}, the program's time zone: nothing is due by it yet")]
+    NotBegun { day: Date, zone: String },
+    /// A night's work was sent and is not done.
+    #[error(
+        "what fell due is not posted for {left} members: of the same stack, `cargo loyalty redrive` says          what could not be done; run again, nothing is posted twice"
+    )]
+    NotPosted { left: u64 },
     /// Nobody said what decides.
     #[error("{title} has no program yet: `cargo loyalty program publish` brings one")]
     NoProgram { title: String },
