@@ -192,7 +192,8 @@ pub(crate) enum StackError {
     NotBegun { day: Date, zone: String },
     /// A night's work was sent and is not done.
     #[error(
-        "what fell due is not posted for {left} members: of the same stack, `cargo loyalty redrive` says          what could not be done; run again, nothing is posted twice"
+        "what fell due is not posted for {left} members: of the same stack, `cargo loyalty redrive` says \
+         what could not be done; run again, nothing is posted twice"
     )]
     NotPosted { left: u64 },
     /// Nobody said what decides.
