@@ -344,7 +344,8 @@ fn example(operation: Operation) -> Value {
                 "points_per_unit": "1", "currencies": [{"currency": "EUR", "rate": "0.86"}],
                 "pending_days": 14, "expiry_months": 12, "expiry_rounding": "month_end",
                 "counts_tax": false, "counts_shipping": false, "counts_gift_cards": false,
-                "cap_per_order": null, "caps_per_member": []
+                "cap_per_order": null, "caps_per_member": [],
+                "expiry_dates": [], "expiry": "fixed"
             },
             "levels": [
                 {

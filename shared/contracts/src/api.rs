@@ -11,6 +11,7 @@ use loyalty_domain::{
     due,
     earning::Gives,
     event::{self, Event, Settled},
+    expiry::{Cause, DayOfYear, Expiry, NEVER},
     id::{CommandId, MemberId, Operation},
     money::{Currency, Spend},
     points::{self, OutOfRange},
@@ -66,9 +67,9 @@ pub struct PendingPoints {
     /// When they become available.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub available_at: Timestamp,
-    /// Through which day they can then be used.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
-    pub usable_through: Date,
+    /// Through which day they can then be used; `null`: they never expire.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    pub usable_through: Option<Date>,
 }
 
 /// Available points that end on one day.
@@ -78,10 +79,12 @@ pub struct Lot {
     /// How many; at least 1.
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub points: u64,
-    /// The last day on which they can be used. They are gone at the next midnight.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
-    pub usable_through: Date,
-    /// The lot, by the last day that was given at earning, as entries name it.
+    /// The last day on which they can be used. They are gone at the next midnight. `null`: they never
+    /// expire.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    pub usable_through: Option<Date>,
+    /// The lot, by the last day that was given at earning, as entries name it; that of points that never
+    /// expire is 9999-12-31.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
     pub lot: Date,
 }
@@ -249,6 +252,13 @@ pub enum Source {
         /// Under which key.
         request_key: String,
     },
+    /// Staff let points last longer.
+    Extend {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
     /// A balance was brought from another system.
     Opening,
     /// What fell due by itself was recorded.
@@ -407,6 +417,20 @@ pub enum Change {
         /// How many stay lost, because their lots expired meanwhile.
         lost: u64,
     },
+    /// All points that were not gone last longer than they were to.
+    LifeExtended {
+        /// Those of lots that end on this day or later.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        from: Date,
+        /// Through this day at least.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        usable_through: Date,
+        /// Why: `sliding_began`, `activity` (the member earned or used points) or `staff`.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "activity"))]
+        cause: &'static str,
+        /// The code of the reason that staff gave; `null`: it was not staff.
+        reason: Option<String>,
+    },
 }
 
 /// One part of an order's points.
@@ -520,8 +544,8 @@ pub struct Earning {
     pub currencies: Vec<CurrencyRate>,
     /// How many times 24 hours points wait before they can be used.
     pub pending_days: u32,
-    /// Months of life from the day of payment.
-    pub expiry_months: u32,
+    /// Months of life from the day of payment; `null`: points never expire.
+    pub expiry_months: Option<u32>,
     /// To which day the last day is then moved: `none`, `month_end`, `quarter_end` or `year_end`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "month_end"))]
     pub expiry_rounding: &'static str,
@@ -535,6 +559,14 @@ pub struct Earning {
     pub cap_per_order: Option<u64>,
     /// What one member earns at most.
     pub caps_per_member: Vec<MemberCap>,
+    /// Days of the year, to the next of which the last day is moved after the months: `03-31`. `02-29` is
+    /// the last day of February. None: `expiry_rounding` says where it is moved.
+    #[cfg_attr(feature = "openapi", schema(example = json!(["03-31", "09-30"])))]
+    pub expiry_dates: Vec<String>,
+    /// What the months count from: `fixed`, the payment; `sliding`, the last order or use of points, which
+    /// all points then last from; `never`, nothing.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "fixed"))]
+    pub expiry: &'static str,
 }
 
 /// A currency in which orders count.
@@ -617,12 +649,12 @@ impl Member {
         let pending = account.pending.iter().map(|it| PendingPoints {
             points: it.points.get(),
             available_at: it.matures_at,
-            usable_through: account.last_good_day(it.lot),
+            usable_through: end(account.last_good_day(it.lot)),
         });
         // An empty lot keeps its place in line until its day is over, and is nothing to show.
         let lots = account.lots.iter().filter(|it| !it.points.is_zero()).map(|it| Lot {
             points: it.points.get(),
-            usable_through: it.last_good_day,
+            usable_through: end(it.last_good_day),
             lot: it.id.given,
         });
         let rank = due::rank(program, account);
@@ -726,6 +758,7 @@ impl From<&CommandId> for Source {
                 match operation {
                     Operation::Spend => Self::Spend { client_id, request_key },
                     Operation::GiveBack => Self::GiveBack { client_id, request_key },
+                    Operation::Extend => Self::Extend { client_id, request_key },
                 }
             }
             CommandId::Opening(_) => Self::Opening,
@@ -802,7 +835,7 @@ impl TryFrom<&Event> for Change {
                     .map(|it| PendingPoints {
                         points: it.points.get(),
                         available_at: it.matures_at,
-                        usable_through: it.lot.given,
+                        usable_through: end(it.lot.given),
                     })
                     .collect(),
                 expired: points::Points::total(it.expired.iter().map(|it| it.points))?.get(),
@@ -816,6 +849,14 @@ impl TryFrom<&Event> for Change {
                 lots: lot_uses(restored),
                 lost: lost.get(),
             },
+            Event::LifeExtended { from, through, cause } => {
+                let (cause, reason) = match cause {
+                    Cause::SlidingBegan { at: _ } => ("sliding_began", None),
+                    Cause::Activity => ("activity", None),
+                    Cause::Staff { reason } => ("staff", Some(reason.as_str().to_owned())),
+                };
+                Self::LifeExtended { from: *from, usable_through: *through, cause, reason }
+            }
         })
     }
 }
@@ -924,10 +965,21 @@ impl Program {
                 counts_gift_cards: !earning.exclude.gift_cards,
                 cap_per_order: spec.caps.per_order.map(points::Points::get),
                 caps_per_member: caps.collect(),
+                expiry_dates: earning.expiry_dates.iter().map(DayOfYear::to_string).collect(),
+                expiry: match earning.expiry {
+                    Expiry::Fixed => "fixed",
+                    Expiry::Sliding => "sliding",
+                    Expiry::Never => "never",
+                },
             },
             levels: levels.collect::<Result<_, OutOfRange>>()?,
         })
     }
+}
+
+/// A last good day, if there ever is a day after it.
+fn end(last_good_day: Date) -> Option<Date> {
+    Some(last_good_day).filter(|it| *it != NEVER)
 }
 
 /// An amount in major units as minor ones.
@@ -962,6 +1014,7 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::NothingSpent => "nothing_spent",
         Rejection::MoreThanSpent { .. } => "more_than_spent",
         Rejection::InsufficientPoints { .. } => "insufficient_points",
+        Rejection::NothingToExtend => "nothing_to_extend",
         Rejection::OutOfRange => "out_of_range",
     }
 }

@@ -125,7 +125,8 @@ impl Event {
                 Command::CorrectOrder { .. }
                 | Command::Spend { .. }
                 | Command::GiveBack { .. }
-                | Command::PostDue { .. },
+                | Command::PostDue { .. }
+                | Command::Extend { .. },
                 _,
             ) => None,
         }

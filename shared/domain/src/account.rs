@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calendar::Month,
     event::{Becomes, Corrected, Earned, Event, LotUse, Opened, ProgressChange, Settled},
+    expiry::NEVER,
     id::LevelId,
     money::Spend,
     points::{OutOfRange, Points},
@@ -71,9 +72,13 @@ pub struct Lot {
     pub last_good_day: Date,
     /// What is left; an empty lot is kept until its day is over, since its place in line is.
     pub points: Points,
-    /// Which lot of the account it was, in the order of first filling.
+    /// Which lot of the account it was, in the order of first filling; [`UNFILLED`] before that.
     pub filled: u64,
 }
+
+/// The place in line of a lot that was not filled yet: it is there because it lasts longer than was given
+/// at earning, while its points are still on their way.
+pub const UNFILLED: u64 = u64::MAX;
 
 /// Points on their way: those of orders that mature at one instant into one lot, as long as no order
 /// between them matures then into another. Whose points pay a debt first depends on it. What a member
@@ -247,7 +252,15 @@ impl Account {
     pub fn due_after(&self) -> Option<Date> {
         let lots = self.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
         let pending = self.pending.iter().map(|it| self.last_good_day(it.lot));
-        lots.chain(pending).chain(self.tier.valid_through).min()
+        let days = lots.chain(pending).filter(|it| *it != NEVER);
+        days.chain(self.tier.valid_through).min()
+    }
+
+    /// Whether a lot, or what is to be one, has its last good day on `from` or later and before `through`.
+    pub fn has_ends_between(&self, from: Date, through: Date) -> bool {
+        let lots = self.lots.iter().map(|it| it.last_good_day);
+        let mut days = lots.chain(self.pending.iter().map(|it| self.last_good_day(it.lot)));
+        days.any(|it| from <= it && it < through)
     }
 
     /// What the cap called `key` has counted.
@@ -311,7 +324,31 @@ impl Account {
                 self.check_range()
             }
             Event::Opened(opened) => self.apply_opened(opened),
+            Event::LifeExtended { from, through, cause: _ } => {
+                self.extend(*from, *through);
+                Ok(())
+            }
         }
+    }
+
+    fn extend(&mut self, from: Date, through: Date) {
+        for id in self.pending.iter().map(|it| it.lot) {
+            if from <= id.given && id.given < through && !self.lots.iter().any(|it| it.id == id) {
+                let (last_good_day, points) = (id.given, Points::ZERO);
+                self.lots.push(Lot { id, last_good_day, points, filled: UNFILLED });
+            }
+        }
+        for lot in &mut self.lots {
+            if from <= lot.last_good_day {
+                lot.last_good_day = lot.last_good_day.max(through);
+            }
+        }
+        self.sort_lots();
+    }
+
+    /// Lots are used by last good day, then by first filling.
+    fn sort_lots(&mut self) {
+        self.lots.sort_by_key(|it| (it.last_good_day, it.filled, it.id));
     }
 
     fn apply_opened(&mut self, opened: &Opened) -> Result<(), OutOfRange> {
@@ -449,13 +486,19 @@ impl Account {
         if points.is_zero() {
             return Ok(());
         }
-        if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id) {
+        if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id && it.filled != UNFILLED) {
             lot.points = lot.points.plus(points)?;
             return Ok(());
         }
         let filled = self.lots_filled;
         self.lots_filled = filled.checked_add(1).ok_or(OutOfRange)?;
-        let index = self.lots.partition_point(|it| it.last_good_day <= id.given);
+        if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id) {
+            (lot.points, lot.filled) = (points, filled);
+            self.sort_lots();
+            return Ok(());
+        }
+        let place = |it: &Lot| (it.last_good_day, it.filled) < (id.given, filled);
+        let index = self.lots.partition_point(place);
         self.lots.insert(index, Lot { id, last_good_day: id.given, points, filled });
         Ok(())
     }

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     account::Measure,
-    id::{ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, RefundId, RequestKey},
+    id::{
+        ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, ReasonCode, RefundId,
+        RequestKey,
+    },
     money::Minor,
     opening::Opening,
     order::{Content, LineKey, Order},
@@ -63,6 +66,15 @@ pub enum Command {
         member_id: MemberId,
         /// What.
         opening: Box<Opening>,
+    },
+    /// Staff let all points that are still good last longer.
+    Extend {
+        /// Whose.
+        member_id: MemberId,
+        /// Through which day at least.
+        through: Date,
+        /// Why.
+        reason: ReasonCode,
     },
 }
 
@@ -163,6 +175,20 @@ impl Request {
         Self { id, at, command: Command::GiveBack { member_id, spend, points } }
     }
 
+    /// Staff let all points of a member that are still good last through `through` at least.
+    pub fn extend(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        through: Date,
+        reason: ReasonCode,
+    ) -> Self {
+        let member = member_id.clone();
+        let id = CommandId::Request { client, member, operation: Operation::Extend, key };
+        Self { id, at, command: Command::Extend { member_id, through, reason } }
+    }
+
     /// What a member has in another system is brought here.
     pub fn open(member_id: MemberId, at: Timestamp, opening: Opening) -> Self {
         let id = CommandId::Opening(member_id.clone());
@@ -177,7 +203,8 @@ impl Request {
             Command::Spend { member_id, .. }
             | Command::GiveBack { member_id, .. }
             | Command::PostDue { member_id }
-            | Command::OpenAccount { member_id, .. } => Some(member_id),
+            | Command::OpenAccount { member_id, .. }
+            | Command::Extend { member_id, .. } => Some(member_id),
         }
     }
 
@@ -212,6 +239,12 @@ impl Request {
                 content.text("give back");
                 content.text(&spend.to_string());
                 content.number(points.get().into());
+            }
+            Command::Extend { through, reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("extend");
+                content.day(Some(*through));
+                content.text(reason.as_str());
             }
             // It happens once to a member, whenever a file of balances is sent again.
             Command::OpenAccount { opening, .. } => {

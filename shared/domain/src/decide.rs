@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{Account, CapKey, LotId, Wallet},
-    calendar::{Month, after_days, last_good_day},
+    calendar::{Month, after_days},
     command::{Command, Correction, RefundLine, Request, Waiting},
     due,
     earning::{components_for, compute, headroom},
@@ -95,6 +95,9 @@ pub enum Rejection {
         /// What was asked for.
         requested: Points,
     },
+    /// No points are there that would last longer.
+    #[error("there are no points that would last longer")]
+    NothingToExtend,
     /// A sum of money or points, or a day, would leave the range in which it is exact.
     #[error("a sum of money or points would be larger than can be counted")]
     OutOfRange,
@@ -192,7 +195,7 @@ pub fn decide(
                 correction: correction.clone(),
             })),
         },
-        Command::Spend { points, .. } => work().spend(*points),
+        Command::Spend { points, .. } => work().spend(*points, request.at),
         Command::GiveBack { member_id, spend: id, points } => match holds {
             Held::Spend(spend) if spend.member_id.as_ref() == Some(member_id) => {
                 work().give_back(id, spend, *points)
@@ -202,6 +205,7 @@ pub fn decide(
             }
         },
         Command::OpenAccount { opening, .. } => work().open(opening, request.at),
+        Command::Extend { through, reason, .. } => work().extend(*through, reason),
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;
@@ -261,6 +265,9 @@ impl<'a> Work<'a> {
             progress,
             counted_in: Month::of(today),
         })))?;
+        if is_member && !record.points.is_zero() {
+            self.slide(record.paid_on)?;
+        }
         if counts && is_member {
             self.measure(Month::of(today))?;
         }
@@ -288,7 +295,7 @@ impl<'a> Work<'a> {
         let lines = kept_lines(self.program, &order.content)?;
         let amount = eligible(&lines)?;
         let paid_on = self.program.calendar().day_of(order.paid_at);
-        let given = last_good_day(paid_on, earning.expiry_months, earning.expiry_rounding)?;
+        let given = earning.last_good_day(paid_on)?;
         let next = self.account.sequence.checked_add(1).ok_or(OutOfRange)?;
         let mut record = OrderRecord {
             sequence: if is_member { next } else { 0 },
@@ -539,7 +546,7 @@ impl<'a> Work<'a> {
         Ok(Settled::TakenBack { pending, lots, debt, waived })
     }
 
-    fn spend(mut self, requested: Points) -> Result<Decision, Rejection> {
+    fn spend(mut self, requested: Points, asked_at: Timestamp) -> Result<Decision, Rejection> {
         if requested.is_zero() {
             return Err(Rejection::AmountIsZero);
         }
@@ -558,6 +565,7 @@ impl<'a> Work<'a> {
             }
         }
         self.record(Event::Spent { uses })?;
+        self.slide(self.program.calendar().day_of(asked_at))?;
         Ok(self.done(true))
     }
 

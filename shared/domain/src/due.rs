@@ -1,4 +1,5 @@
-//! What falls due by itself as an account's clock moves: maturity, expiry, reviews.
+//! What falls due by itself as an account's clock moves: maturity, expiry, reviews, and that points begin
+//! to slide.
 
 use jiff::Timestamp;
 
@@ -7,6 +8,7 @@ use crate::{
     calendar::Month,
     decide::Work,
     event::Event,
+    expiry::{Cause, Promise},
     points::OutOfRange,
     program::{Program, Rank, Review},
 };
@@ -20,6 +22,8 @@ enum Due {
     Expiry,
     /// A level's validity is over.
     Review,
+    /// Points begin to slide.
+    Sliding(Promise),
 }
 
 /// Brings `account` to `instant`: everything due up to and including it happens, in order.
@@ -47,6 +51,9 @@ pub(crate) fn happen(work: &mut Work<'_>) -> Result<(), OutOfRange> {
             Due::Maturity => maturity(work, at)?,
             Due::Expiry => expiry(&work.account, at),
             Due::Review => review(work.program, &work.account, at)?,
+            Due::Sliding(Promise { from, through }) => {
+                Some(Event::LifeExtended { from, through, cause: Cause::SlidingBegan { at } })
+            }
         };
         // `next` saw it, so it is there; without it the loop would not end.
         work.record(event.ok_or(OutOfRange)?)?;
@@ -76,6 +83,18 @@ fn next(
             if first.is_none_or(|it| candidate < it) {
                 first = Some(candidate);
             }
+        }
+    }
+    // Who comes to an account after that day finds it kept already, or nothing to keep.
+    let Some(clock) = account.clock else { return Ok(first) };
+    for promise in program.promises() {
+        if !account.has_ends_between(promise.from, promise.through) {
+            continue;
+        }
+        let candidate = (calendar.midnight(promise.from)?, Due::Sliding(*promise));
+        let is_crossed = clock < candidate.0 && candidate.0 <= until;
+        if is_crossed && first.is_none_or(|it| candidate < it) {
+            first = Some(candidate);
         }
     }
     Ok(first)

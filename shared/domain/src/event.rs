@@ -9,6 +9,7 @@ use crate::{
     account::{CapKey, LotId, Measure, MonthProgress, Pending, Tier},
     calendar::Month,
     decide::Rejection,
+    expiry::Cause,
     id::{CommandId, LevelId},
     money::{Minor, Spend},
     order::{KeptLine, OrderRecord},
@@ -102,6 +103,15 @@ pub enum Event {
     },
     /// A member brought points, a level or progress from another system.
     Opened(Box<Opened>),
+    /// All lots, those to be of pending points among them, last longer than they were to.
+    LifeExtended {
+        /// Those whose last good day is this one or a later one; the others are gone.
+        from: Date,
+        /// Through this day at least.
+        through: Date,
+        /// Why.
+        cause: Cause,
+    },
 }
 
 impl Event {
@@ -111,7 +121,8 @@ impl Event {
             Self::Matured { at, .. }
             | Self::Lapsed { at, .. }
             | Self::Expired { at, .. }
-            | Self::Reviewed { at, .. } => Some(*at),
+            | Self::Reviewed { at, .. }
+            | Self::LifeExtended { cause: Cause::SlidingBegan { at }, .. } => Some(*at),
             Self::Earned(_)
             | Self::LevelReached { .. }
             | Self::LevelLowered { .. }
@@ -119,6 +130,7 @@ impl Event {
             | Self::CorrectionRefused { .. }
             | Self::Spent { .. }
             | Self::GivenBack { .. }
+            | Self::LifeExtended { cause: Cause::Activity | Cause::Staff { .. }, .. }
             | Self::Opened(_) => None,
         }
     }

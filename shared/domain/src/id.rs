@@ -109,6 +109,54 @@ ids! {
     RequestKey, "a request key";
 }
 
+/// A shop's code of why staff did something, such as `goodwill`.
+///
+/// Invariant: 1 to [`ReasonCode::BYTES_MAX`] lower-case letters of ASCII, digits, `_` and `-`. There is
+/// deliberately no room for a sentence: it could name a person, and the ledger has no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "CompactString", into = "CompactString")]
+pub struct ReasonCode(CompactString);
+
+/// A text is no reason's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a reason has 1 to {} lower-case letters, digits, `_` and `-`", ReasonCode::BYTES_MAX)]
+pub struct InvalidReasonCode;
+
+impl ReasonCode {
+    /// How long it may be.
+    pub const BYTES_MAX: usize = 64;
+
+    /// The text of the code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for ReasonCode {
+    type Error = InvalidReasonCode;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        let is_plain =
+            |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b"_-".contains(&it);
+        let is_code = (1..=Self::BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain);
+        if is_code { Ok(Self(text.into())) } else { Err(InvalidReasonCode) }
+    }
+}
+
+impl TryFrom<CompactString> for ReasonCode {
+    type Error = InvalidReasonCode;
+
+    fn try_from(text: CompactString) -> Result<Self, Self::Error> {
+        text.as_str().try_into()
+    }
+}
+
+impl From<ReasonCode> for CompactString {
+    fn from(code: ReasonCode) -> Self {
+        code.0
+    }
+}
+
 fn check(text: &str, kind: &'static str) -> Result<(), InvalidId> {
     if text.trim().is_empty() {
         Err(InvalidId::Empty { kind })
@@ -160,6 +208,8 @@ pub enum Operation {
     Spend,
     /// Gives used points back.
     GiveBack,
+    /// Lets points last longer.
+    Extend,
 }
 
 impl Operation {
@@ -168,6 +218,7 @@ impl Operation {
         match self {
             Self::Spend => "spend",
             Self::GiveBack => "give_back",
+            Self::Extend => "extend",
         }
     }
 }
@@ -248,6 +299,18 @@ mod tests {
         assert_ne!(refund("a%23", "c"), refund("a#", "c"));
         let opening = CommandId::Opening(MemberId::try_from("m#1").unwrap());
         assert_eq!((opening.to_string().as_str(), opening.order_id()), ("B#m%231", None));
+    }
+
+    #[test]
+    fn a_reason_is_a_code_and_never_a_sentence() {
+        let longest = "x".repeat(ReasonCode::BYTES_MAX);
+        for code in ["goodwill", "outage-2026_03", &longest] {
+            assert_eq!(ReasonCode::try_from(code).unwrap().as_str(), code);
+        }
+        for wrong in ["", "Goodwill", "so sorry", "é", "a\nb", &format!("{longest}x")] {
+            assert_eq!(ReasonCode::try_from(wrong), Err(InvalidReasonCode), "{wrong:?}");
+        }
+        assert!(serde_json::from_str::<ReasonCode>("\"good will\"").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Read in this order:
 //!
 //! 1. [`points`], [`rate`], [`money`], [`calendar`], [`id`]: what numbers, days and names may be;
-//! 2. [`program`]: what a shop decides;
+//! 2. [`program`] and [`expiry`]: what a shop decides;
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
 //! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened.
@@ -16,6 +16,7 @@ pub mod decide;
 pub mod due;
 pub mod earning;
 pub mod event;
+pub mod expiry;
 pub mod id;
 pub mod money;
 pub mod opening;

@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use crate::{
     account::{LotId, Measure, MonthProgress, Pending, Tier, Wallet},
-    calendar::{Month, last_good_day},
+    calendar::Month,
     decide::{Decision, Rejection, Work},
     due,
     event::{Event, LotUse, Opened},
+    expiry::NEVER,
     id::LevelId,
     points::{OutOfRange, Points},
 };
@@ -139,6 +140,8 @@ impl Work<'_> {
             counted_in,
         };
         self.record(Event::Opened(Box::new(opened)))?;
+        // What fell due before they were brought does not fall due for them.
+        self.account.clock = Some(self.at);
         // A level whose validity has ended is reviewed by what was brought with it.
         due::happen(&mut self)?;
         Ok(self.done(true))
@@ -177,6 +180,8 @@ impl Work<'_> {
         // A day that has no end would stop the account when its turn comes.
         let days = opening.lots.iter().map(|it| it.last_good_day);
         let days = days.chain(opening.pending.iter().filter_map(|it| it.last_good_day));
+        // That of points that never expire has no turn.
+        let days = days.filter(|it| *it != NEVER);
         let level = opening.level.as_ref().and_then(|it| it.valid_through);
         days.chain(level).try_for_each(|it| calendar.end_of(it).map(|_| ()))?;
         Ok(())
@@ -226,7 +231,10 @@ impl Work<'_> {
         let pending = SignedDuration::from_hours(hours);
         let paid_at = matures_at.checked_sub(pending).map_err(|_| OutOfRange)?;
         let paid_on = self.program.calendar().day_of(paid_at);
-        let day = last_good_day(paid_on, earning.expiry_months, earning.expiry_rounding)?;
+        let day = earning.last_good_day(paid_on)?;
+        if day == NEVER {
+            return Ok(day);
+        }
         self.program.calendar().end_of(day).map(|_| day)
     }
 

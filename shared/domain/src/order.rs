@@ -254,6 +254,7 @@ impl OrderState {
             | Event::CorrectionRefused { .. }
             | Event::Spent { .. }
             | Event::GivenBack { .. }
+            | Event::LifeExtended { .. }
             | Event::Opened(_) => (),
         }
     }

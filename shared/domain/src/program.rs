@@ -6,10 +6,11 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calendar::{Calendar, ExpiryRounding},
+    calendar::{Calendar, ExpiryRounding, last_good_day},
+    expiry::{DayOfYear, Expiry, NEVER, Promise},
     id::{Category, Channel, LevelId, Sku},
     money::{Currency, Minor, Spend},
-    points::Points,
+    points::{OutOfRange, Points},
     rate::Rate,
 };
 
@@ -62,8 +63,9 @@ pub struct Earning {
     /// How many times 24 hours points wait before they can be used.
     #[serde(default)]
     pub pending_days: u32,
-    /// Months of life from the day of payment.
-    pub expiry_months: u32,
+    /// Months of life from the day of payment; `None`, and only then, if points never expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_months: Option<u32>,
     /// To which day the last good day is moved.
     #[serde(default)]
     pub expiry_rounding: ExpiryRounding,
@@ -76,6 +78,27 @@ pub struct Earning {
     /// What counts nothing.
     #[serde(default)]
     pub exclude: Exclude,
+    /// Days of the year, to the next of which the last good day is moved; none: to that of the
+    /// rounding. What programs said before there was this field is still said in the same words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expiry_dates: Vec<DayOfYear>,
+    /// What the months count from, likewise.
+    #[serde(default, skip_serializing_if = "Expiry::is_fixed")]
+    pub expiry: Expiry,
+}
+
+impl Earning {
+    /// The last day on which points earned by an order paid on `paid_on` can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] at the end of time.
+    pub fn last_good_day(&self, paid_on: Date) -> Result<Date, OutOfRange> {
+        let Some(months) = self.expiry_months else { return Ok(NEVER) };
+        let day = last_good_day(paid_on, months, self.expiry_rounding)?;
+        let dates = self.expiry_dates.iter().map(|it| it.on_or_after(day));
+        dates.reduce(|first, next| Ok(first?.min(next?))).unwrap_or(Ok(day))
+    }
 }
 
 /// Lines that count nothing. SKUs and categories compare byte for byte.
@@ -272,7 +295,8 @@ pub struct Campaign {
 /// A checked program, ready to decide by.
 ///
 /// Invariants: at least one level, the first without a condition and every other with one;
-/// thresholds rise; every campaign gives a rate or a number; amounts are whole minor units.
+/// thresholds rise; every campaign gives a rate or a number; amounts are whole minor units; points
+/// have months of life, unless they never expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ProgramSpec", into = "ProgramSpec")]
 pub struct Program {
@@ -280,6 +304,7 @@ pub struct Program {
     calendar: Calendar,
     levels: Vec<Level>,
     campaigns: Vec<Condition>,
+    promises: Vec<Promise>,
 }
 
 /// A level's thresholds, ready to compare.
@@ -309,6 +334,12 @@ impl Program {
     /// Its days and midnights.
     pub const fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// What was promised about the life of points until this version was in force, oldest first: by
+    /// itself, and by those before it if it was told of them by [`in_succession`].
+    pub fn promises(&self) -> &[Promise] {
+        &self.promises
     }
 
     /// The rate at which an order in `currency` counts, if it does.
@@ -370,6 +401,41 @@ pub fn in_force(programs: &[Program], instant: Timestamp) -> Option<&Program> {
     let has_begun = |it: &&Program| it.calendar().day_of(instant) >= it.spec().effective;
     let newest = programs.iter().filter(has_begun).max_by_key(version);
     newest.or_else(|| programs.iter().min_by_key(version))
+}
+
+/// Tells every version what those in force before it have promised; `programs` are all there are.
+///
+/// Points begin to slide on the first day on which a version that lets them slide follows one that does
+/// not, or none. A version that says so again promises nothing anew: a shop that changes a bonus every
+/// month would never see a point expire.
+#[must_use]
+pub fn in_succession(mut programs: Vec<Program>) -> Vec<Program> {
+    let mut days: Vec<Date> = programs.iter().map(|it| it.spec.effective).collect();
+    days.sort_unstable();
+    days.dedup();
+    let mut promises = Vec::new();
+    let mut was_sliding = false;
+    for day in days {
+        let has_begun = programs.iter().filter(|it| it.spec.effective <= day);
+        let Some(program) = has_begun.max_by_key(|it| it.spec.version) else { continue };
+        let is_sliding = program.spec.earning.expiry == Expiry::Sliding;
+        if is_sliding && !was_sliding {
+            promises.extend(promise(&program.spec, day));
+        }
+        was_sliding = is_sliding;
+    }
+    for program in &mut programs {
+        let effective = program.spec.effective;
+        program.promises = promises.iter().copied().filter(|it| it.from <= effective).collect();
+    }
+    programs
+}
+
+/// What `spec` promises if points begin to slide on `day`; nothing at the end of time.
+fn promise(spec: &ProgramSpec, day: Date) -> Option<Promise> {
+    let is_sliding = spec.earning.expiry == Expiry::Sliding;
+    let through = spec.earning.last_good_day(day).ok().filter(|_| is_sliding)?;
+    Some(Promise { from: day, through })
 }
 
 /// Everything that is wrong with a program as a whole; never empty.
@@ -450,6 +516,17 @@ pub enum Problem {
     /// A campaign that ends before it begins.
     #[error("ends before it begins, on {0}")]
     EndsBeforeStart(Date),
+    /// No life of points is given, and they do not live for ever.
+    #[error("say how long points last, or that they never expire")]
+    NoExpiry,
+    /// Points that never expire have months, days or a rounding.
+    #[error("points never expire, so this says nothing")]
+    NeverExpires,
+    /// The last good day is moved to days of the year and by a rounding.
+    #[error(
+        "the last good day is moved either to `expiry_dates` or by `expiry_rounding`, not both"
+    )]
+    RoundingAndDates,
     /// Two caps for one period.
     #[error("there is another cap for the same period")]
     RepeatedPeriod,
@@ -477,7 +554,8 @@ impl TryFrom<ProgramSpec> for Program {
         let campaigns = check_campaigns(&spec, &mut mistakes);
         match calendar {
             Some(calendar) if mistakes.0.is_empty() => {
-                Ok(Self { spec, calendar, levels, campaigns })
+                let promises = promise(&spec, spec.effective).into_iter().collect();
+                Ok(Self { spec, calendar, levels, campaigns, promises })
             }
             _ => Err(InvalidProgram(mistakes.0)),
         }
@@ -552,8 +630,38 @@ fn check_earning(spec: &ProgramSpec, mistakes: &mut Mistakes) {
         }
     };
     check("earning.pending_days", spec.earning.pending_days, DAYS_MAX);
-    check("earning.expiry_months", spec.earning.expiry_months, MONTHS_MAX);
+    check("earning.expiry_months", spec.earning.expiry_months.unwrap_or(0), MONTHS_MAX);
     check("spending.reinstate_days", spec.spending.reinstate_days, DAYS_MAX);
+    check_expiry(&spec.earning, mistakes);
+}
+
+fn check_expiry(earning: &Earning, mistakes: &mut Mistakes) {
+    let is_rounded = earning.expiry_rounding != ExpiryRounding::None;
+    let has_dates = !earning.expiry_dates.is_empty();
+    if earning.expiry == Expiry::Never {
+        let said = [
+            ("expiry_months", earning.expiry_months.is_some()),
+            ("expiry_rounding", is_rounded),
+            ("expiry_dates", has_dates),
+        ];
+        for (key, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
+            mistakes.add(format!("earning.{key}"), Problem::NeverExpires);
+        }
+        return;
+    }
+    if earning.expiry_months.is_none() {
+        mistakes.add("earning.expiry_months", Problem::NoExpiry);
+    }
+    if is_rounded && has_dates {
+        mistakes.add("earning.expiry_dates", Problem::RoundingAndDates);
+    }
+    for (index, date) in earning.expiry_dates.iter().enumerate() {
+        let mut before = earning.expiry_dates.iter().take(index);
+        if let Some(other) = before.position(|it| it == date) {
+            let (value, by) = (date.to_string(), format!("date {}", other.saturating_add(1)));
+            mistakes.add("earning.expiry_dates", Problem::Repeated { value, by });
+        }
+    }
 }
 
 fn check_caps(spec: &ProgramSpec, mistakes: &mut Mistakes) {

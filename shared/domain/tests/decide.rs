@@ -15,14 +15,17 @@ use loyalty_domain::{
     decide::{Decision, Held, Rejection, SpendState, decide},
     due,
     event::{Event, LotUse, Settled},
-    id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey},
+    expiry::{Cause, NEVER},
+    id::{
+        ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, ReasonCode, RefundId, RequestKey,
+    },
     money::{Minor, Spend},
     opening::{
         BROUGHT_ORDERS_MAX, BROUGHT_POINTS_MAX, BroughtLevel, BroughtLot, BroughtPending, Opening,
     },
     order::{Content, Line, LineKey, Order, OrderRecord, OrderState},
     points::Points,
-    program::{Program, ProgramSpec},
+    program::{Program, ProgramSpec, in_force, in_succession},
 };
 use serde_json::{Value, json};
 
@@ -33,6 +36,8 @@ use serde_json::{Value, json};
 struct Shop {
     spec: Value,
     program: Program,
+    /// All versions, where there are several.
+    versions: Vec<Program>,
     account: Account,
     holds: BTreeMap<String, Held>,
     history: Vec<(Timestamp, Vec<Event>)>,
@@ -52,6 +57,7 @@ impl Shop {
         merge(&mut spec, overrides);
         Self {
             program: program(&spec),
+            versions: Vec::new(),
             spec,
             account: Account::default(),
             holds: BTreeMap::new(),
@@ -65,6 +71,24 @@ impl Shop {
     fn changes_its_program(&mut self, overrides: Value) {
         merge(&mut self.spec, overrides);
         self.program = program(&self.spec);
+    }
+
+    /// From the business day `effective` on, the program differs by `overrides` too; what happens is decided
+    /// by the version in force at its instant.
+    #[track_caller]
+    fn publishes(&mut self, effective: &str, overrides: Value) {
+        if self.versions.is_empty() {
+            self.versions.push(self.program.clone());
+        }
+        let version = self.versions.len() + 1;
+        merge(&mut self.spec, json!({"version": version, "effective": effective}));
+        merge(&mut self.spec, overrides);
+        self.versions.push(program(&self.spec));
+        self.versions = in_succession(std::mem::take(&mut self.versions));
+    }
+
+    fn program_at(&self, instant: Timestamp) -> &Program {
+        in_force(&self.versions, instant).unwrap_or(&self.program)
     }
 
     /// `request` takes effect.
@@ -110,7 +134,7 @@ impl Shop {
 
     fn answer(&self, request: &Request) -> Result<Decision, Rejection> {
         let holds = self.holds.get(&key(request)).cloned().unwrap_or_default();
-        decide(&self.program, &holds, &self.account, request)
+        decide(self.program_at(request.at), &holds, &self.account, request)
     }
 
     #[track_caller]
@@ -179,7 +203,8 @@ impl Shop {
     fn as_of(&self, instant: &str) -> Self {
         let mut shop = self.clone();
         let at = at(instant);
-        let (mut account, events) = due::bring_to(&self.program, self.account.clone(), at).unwrap();
+        let program = self.program_at(at);
+        let (mut account, events) = due::bring_to(program, self.account.clone(), at).unwrap();
         account.end_entry(at).unwrap();
         shop.history.push((at, events.clone()));
         shop.account = account;
@@ -297,6 +322,9 @@ impl Shop {
             Event::Lapsed { points, .. } => Some(format!("lapsed {points}")),
             Event::Expired { points, .. } => Some(format!("expired {points}")),
             Event::Reviewed { level, .. } => Some(format!("reviewed {level}")),
+            Event::LifeExtended { cause: Cause::SlidingBegan { .. }, through, .. } => {
+                Some(format!("began to slide through {through}"))
+            }
             _ => None,
         });
         due.collect::<Vec<_>>().join(", ")
@@ -559,6 +587,14 @@ fn give_back(id: &str, instant: &str, points: u64) -> Request {
     let (client, key) = (ClientId::try_from("till").unwrap(), RequestKey::try_from(id).unwrap());
     let points = Points::try_from(points).unwrap();
     Request::give_back(client, key, member(), at(instant), used.id, points)
+}
+
+/// Staff let all points that are good at `instant` last through `through`.
+#[track_caller]
+fn extend(id: &str, instant: &str, through: &str) -> Request {
+    let (client, key) = (ClientId::try_from("desk").unwrap(), RequestKey::try_from(id).unwrap());
+    let reason = ReasonCode::try_from("goodwill").unwrap();
+    Request::extend(client, key, member(), at(instant), through.parse().unwrap(), reason)
 }
 
 #[track_caller]
@@ -2638,7 +2674,7 @@ fn whatever_is_brought_leaves_room_for_what_comes() {
     {
         assert_eq!(shop.refuses(brought(points, debt, orders)), Rejection::OutOfRange);
     }
-    let endless = brings("2026-01-15T12:00Z").lot(1, "9999-12-31");
+    let endless = brings("2026-01-15T12:00Z").lot(1, "9999-12-30");
     assert_eq!(shop.refuses(endless), Rejection::OutOfRange);
     shop.does(brought(most, most, BROUGHT_ORDERS_MAX));
     shop.does(order("A", "2026-01-16T12:00Z", 1_000_000_000_000));
@@ -2699,4 +2735,335 @@ fn an_opening_is_the_same_whenever_it_is_sent_and_another_with_other_content() {
     let prints: std::collections::HashSet<_> = others.into_iter().map(print).collect();
     assert_eq!(prints.len(), 8);
     assert!(!prints.contains(&print(base())));
+}
+
+/// Points live for 12 months from the last time that any were earned or used.
+fn sliding() -> Value {
+    json!({"earning": {"expiry": "sliding"}})
+}
+
+#[test]
+fn the_last_good_day_is_moved_to_the_next_of_the_programs_days_of_the_year() {
+    let last_good_day = |months: u32, dates: &[&str], instant: &str| {
+        let earning = json!({"expiry_months": months, "expiry_dates": dates});
+        let mut shop = Shop::of(json!({"earning": earning}));
+        shop.does(order("A", instant, 10_000));
+        shop.last_good_day("A")
+    };
+    let halves = ["09-30", "03-31"];
+
+    assert_eq!(last_good_day(12, &halves, "2024-01-15T12:00Z"), "2025-03-31");
+    assert_eq!(last_good_day(12, &halves, "2024-03-31T12:00Z"), "2025-03-31");
+    assert_eq!(last_good_day(12, &halves, "2024-04-01T12:00Z"), "2025-09-30");
+    assert_eq!(last_good_day(12, &halves, "2024-10-01T12:00Z"), "2026-03-31");
+    // An hour before midnight in UTC is the next day in London's summer.
+    assert_eq!(last_good_day(12, &halves, "2024-03-31T23:30Z"), "2025-09-30");
+    // Months are clamped first: 31 January + 1 month is the last of February.
+    assert_eq!(last_good_day(1, &["02-29"], "2024-01-31T12:00Z"), "2024-02-29");
+    assert_eq!(last_good_day(1, &["02-29"], "2025-01-31T12:00Z"), "2025-02-28");
+    assert_eq!(last_good_day(0, &["02-29"], "2024-03-01T12:00Z"), "2025-02-28");
+    assert_eq!(last_good_day(0, &["12-31"], "2024-12-31T12:00Z"), "2024-12-31");
+}
+
+#[test]
+fn points_of_a_fixed_day_are_usable_through_it_and_gone_at_the_next_midnight() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_dates": ["03-31"]}}));
+
+    shop.does(order("A", "2024-02-15T12:00Z", 10_000));
+
+    // Summer time began the day before.
+    assert_eq!(shop.as_of("2025-03-31T22:59:59.999999999Z").lots(), "2025-03-31 100");
+    assert_eq!(shop.as_of("2025-03-31T23:00Z").fell_due(), "expired 100");
+}
+
+#[test]
+fn points_that_never_expire_are_used_last_and_nothing_is_due_for_them() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 1}}));
+    shop.publishes("2024-02-01", json!({"earning": {"expiry": "never", "expiry_months": null}}));
+
+    shop.does(order("A", "2024-02-01T12:00Z", 10_000));
+    // Late, and so still by the version that was in force.
+    shop.does(order("B", "2024-01-20T12:00Z", 5_000));
+
+    assert_eq!(shop.lots(), format!("2024-02-20 50, {NEVER} 100"));
+    shop.does(spend("s", "2024-02-02T12:00Z", 60));
+    assert_eq!(shop.used(), format!("2024-02-20 50, {NEVER} 10"));
+    assert_eq!(shop.account.due_after(), None);
+    assert_eq!(shop.as_of("9000-01-01T12:00Z").balance(), "available 90, pending 0, debt 0");
+}
+
+#[test]
+fn points_that_never_expire_can_be_brought_and_wait_and_are_taken_back() {
+    let never = json!({"expiry": "never", "expiry_months": null, "pending_days": 14});
+    let mut shop = Shop::of(json!({"earning": never}));
+
+    shop.does(brings("2024-01-01T12:00Z").lot(10, "9999-12-31").pending(5, "2024-02-01T12:00Z"));
+    shop.does(order("A", "2024-01-02T12:00Z", 10_000));
+    shop.does(refund("A", "r", "2033-01-02T12:00Z", 4_000));
+
+    assert_eq!(shop.lots(), format!("{NEVER} 75"));
+    assert_eq!(
+        shop.refuses(extend("e", "2033-01-03T12:00Z", "2040-01-01")),
+        Rejection::NothingToExtend
+    );
+}
+
+#[test]
+fn earning_and_using_points_moves_every_lots_last_good_day_and_no_lots_identity() {
+    let mut shop = Shop::of(sliding());
+    shop.does(order("A", "2024-01-31T12:00Z", 10_000));
+    shop.does(order("B", "2024-02-29T12:00Z", 5_000));
+    assert_eq!(shop.lots(), "2025-02-28 100, 2025-02-28 50");
+
+    shop.does(spend("s", "2024-06-15T12:00Z", 120));
+
+    assert_eq!(shop.used(), "2025-01-31 100, 2025-02-28 20");
+    assert_eq!(shop.lots(), "2025-06-15 30");
+    // A lot that is empty moves as well: what comes back lives like the rest.
+    shop.does(order("C", "2025-01-10T12:00Z", 1_000));
+    shop.does(give_back("s", "2025-09-01T12:00Z", 120));
+    assert_eq!(shop.lots(), "2026-01-10 100, 2026-01-10 50, 2026-01-10 10");
+    assert_eq!(shop.last_good_day("A"), "2025-01-31");
+    assert_eq!(shop.as_of("2026-01-11T00:00Z").fell_due(), "expired 100, expired 50, expired 10");
+}
+
+#[test]
+fn a_refund_finds_its_orders_lot_good_as_long_as_it_slides() {
+    let mut shop = Shop::of(sliding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-10-15T12:00Z", 5_000));
+    shop.does(spend("s", "2025-03-01T12:00Z", 100));
+
+    shop.does(refund("A", "r", "2025-06-01T12:00Z", 10_000));
+
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 50");
+    // Neither a refund nor what comes back is an activity.
+    shop.does(give_back("s", "2025-07-01T12:00Z", 100));
+    assert_eq!(shop.lots(), "2026-03-01 50");
+}
+
+#[test]
+fn points_on_their_way_slide_too() {
+    let mut shop = Shop::of(json!({"earning": {
+        "expiry": "sliding", "expiry_months": 1, "pending_days": 40,
+    }}));
+    shop.does(order("A", "2024-01-01T12:00Z", 10_000));
+    shop.does(order("B", "2024-01-20T12:00Z", 5_000));
+
+    // Without the second order the first one's points would have been gone when they mature.
+    assert_eq!(shop.as_of("2024-02-10T12:00Z").lots(), "2024-02-20 100");
+    assert_eq!(shop.as_of("2024-02-21T00:00Z").fell_due(), "matured 100, expired 100");
+    let alone = {
+        let mut shop = Shop::of(shop.spec.clone());
+        shop.does(order("A", "2024-01-01T12:00Z", 10_000));
+        shop
+    };
+    assert_eq!(alone.as_of("2024-02-10T12:00Z").fell_due(), "lapsed 100");
+}
+
+#[test]
+fn lots_that_were_moved_to_one_day_are_used_in_the_order_of_their_first_filling() {
+    let mut shop = Shop::of(json!({"earning": {"expiry": "sliding", "pending_days": 14}}));
+    shop.does(brings("2024-01-01T12:00Z").lot(7, "2024-09-01"));
+    shop.does(order("A", "2024-01-02T12:00Z", 1_000));
+    shop.does(order("B", "2024-01-03T12:00Z", 2_000));
+
+    shop.does(spend("s", "2024-01-20T12:00Z", 30));
+
+    assert_eq!(shop.used(), "2024-09-01 7, 2025-01-02 10, 2025-01-03 13");
+    assert_eq!(shop.lots(), "2025-01-20 7");
+}
+
+#[test]
+fn the_last_good_day_slides_with_the_programs_rounding_and_never_back() {
+    let mut shop = Shop::of(json!({"earning": {
+        "expiry": "sliding", "expiry_months": 1, "expiry_rounding": "quarter_end",
+    }}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(brings("2024-01-16T12:00Z").lot(5, "2024-12-31"));
+    assert_eq!(shop.lots(), "2024-03-31 100, 2024-12-31 5");
+
+    shop.does(spend("s", "2024-01-31T12:00Z", 1));
+    assert_eq!(shop.lots(), "2024-03-31 99, 2024-12-31 5");
+    shop.does(spend("t", "2024-03-01T12:00Z", 1));
+    assert_eq!(shop.lots(), "2024-06-30 98, 2024-12-31 5");
+    // A late order moves by its own day, which is no later; its lot is the first one's, wherever that is now.
+    shop.does(order("B", "2024-01-01T12:00Z", 1_000));
+    assert_eq!(shop.lots(), "2024-06-30 108, 2024-12-31 5");
+}
+
+#[test]
+fn an_activity_on_a_lots_last_good_day_keeps_it_and_a_nanosecond_after_it_comes_too_late() {
+    // In summer, so that the day ends at 23:00 in UTC.
+    let shop = |instant: &str| {
+        let mut shop = Shop::of(sliding());
+        shop.does(order("A", "2023-07-01T12:00Z", 10_000));
+        shop.does(order("B", instant, 1_000));
+        shop.lots()
+    };
+
+    assert_eq!(shop("2024-07-01T22:59:59.999999999Z"), "2025-07-01 100, 2025-07-01 10");
+    assert_eq!(shop("2024-07-01T23:00Z"), "2025-07-02 10");
+}
+
+#[test]
+fn an_order_of_which_nothing_counts_and_a_guests_order_move_nothing() {
+    let mut shop =
+        Shop::of(json!({"earning": {"expiry": "sliding", "exclude": {"skus": ["gift"]}}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(basket("B", "2024-05-15T12:00Z").line("1", 10_000).of_sku("gift"));
+    shop.does(order("C", "2024-05-15T12:00Z", 99));
+
+    assert_eq!(shop.lots(), "2025-01-15 100");
+}
+
+#[test]
+fn sliding_with_12_months_turned_on_on_1_march_2023_expires_nothing_before_1_march_2024() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 6}}));
+    shop.does(order("A", "2022-08-28T12:00Z", 10_000));
+    shop.does(order("B", "2022-08-31T12:00Z", 5_000));
+    shop.does(order("C", "2022-12-31T12:00Z", 2_000));
+    shop.publishes("2023-03-01", json!({"earning": {"expiry": "sliding", "expiry_months": 12}}));
+
+    // The lot of 28 February was gone by then, and no job has run. The others last, if nobody has looked.
+    let day = shop.as_of("2024-03-01T23:59:59.999999999Z");
+    assert_eq!(day.fell_due(), "expired 150, began to slide through 2024-03-01");
+    assert_eq!(day.lots(), "2024-03-01 20");
+    assert_eq!(shop.as_of("2024-03-02T00:00Z").lots(), "");
+}
+
+#[test]
+fn sliding_keeps_what_is_good_on_its_first_day_whoever_looks_when() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 6}}));
+    shop.does(order("A", "2022-09-01T12:00Z", 10_000));
+    shop.does(order("B", "2022-10-15T12:00Z", 5_000));
+    shop.publishes("2023-03-01", json!({"earning": {"expiry": "sliding", "expiry_months": 12}}));
+    assert_eq!(shop.as_of("2023-02-28T23:59Z").lots(), "2023-03-01 100, 2023-04-15 50");
+    assert_eq!(shop.as_of("2023-03-01T00:00Z").lots(), "2024-03-01 100, 2024-03-01 50");
+
+    // With a job every night, or with one that is months late, or with none.
+    let mut nightly = shop.clone();
+    for day in ["2023-03-01", "2023-03-02", "2023-04-16", "2024-03-01"] {
+        nightly.does(post_due(&format!("{day}T00:00Z")));
+    }
+    let mut late = shop.clone();
+    late.does(post_due("2023-11-01T00:00Z"));
+    for shop in [&nightly, &late, &shop] {
+        assert_eq!(shop.as_of("2024-03-01T12:00Z").lots(), "2024-03-01 100, 2024-03-01 50");
+        assert_eq!(shop.as_of("2024-03-02T00:00Z").totals(), "earned 150, expired 150");
+    }
+    // An order that was late from before that day finds them kept.
+    late.does(order("C", "2023-02-01T12:00Z", 1_000));
+    assert_eq!(late.lots(), "2023-08-01 10, 2024-03-01 100, 2024-03-01 50");
+}
+
+#[test]
+fn a_promise_stands_whatever_later_versions_say() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 6}}));
+    shop.does(order("A", "2022-10-15T12:00Z", 10_000));
+    shop.publishes("2023-03-01", json!({"earning": {"expiry": "sliding", "expiry_months": 12}}));
+    let kept = |shop: &Shop| {
+        // Nobody has touched the account since before it began to slide.
+        assert_eq!(shop.as_of("2024-03-01T12:00Z").lots(), "2024-03-01 100");
+        assert_eq!(shop.as_of("2024-03-02T00:00Z").lots(), "");
+    };
+
+    let mut bonus = shop.clone();
+    bonus.publishes("2023-06-01", json!({"campaigns": [{"name": "x", "points": 1}]}));
+    kept(&bonus);
+    let mut shorter = shop.clone();
+    shorter.publishes("2023-06-01", json!({"earning": {"expiry_months": 1}}));
+    kept(&shorter);
+    let mut fixed = shop.clone();
+    fixed.publishes("2023-06-01", json!({"earning": {"expiry": "fixed", "expiry_months": 3}}));
+    kept(&fixed);
+    // What is earned then lasts as long as is said then.
+    fixed.does(order("B", "2023-07-01T12:00Z", 5_000));
+    assert_eq!(fixed.lots(), "2023-10-01 50, 2024-03-01 100");
+}
+
+#[test]
+fn a_program_that_shortens_expiry_takes_back_no_life_that_was_given() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 24}}));
+    shop.does(order("A", "2023-01-15T12:00Z", 10_000));
+    shop.publishes("2023-06-01", json!({"earning": {"expiry_months": 3}}));
+
+    shop.does(order("B", "2023-06-15T12:00Z", 5_000));
+
+    assert_eq!(shop.lots(), "2023-09-15 50, 2025-01-15 100");
+}
+
+#[test]
+fn a_new_version_of_a_sliding_program_prolongs_nothing_by_itself() {
+    let mut shop = Shop::of(sliding());
+    shop.does(order("A", "2023-01-15T12:00Z", 10_000));
+
+    shop.publishes("2023-06-01", json!({"earning": {"points_per_unit": "2"}}));
+    assert_eq!(shop.as_of("2023-06-02T12:00Z").lots(), "2024-01-15 100");
+    // Turned off and on again it begins anew.
+    shop.publishes("2023-07-01", json!({"earning": {"expiry": "fixed"}}));
+    shop.publishes("2023-08-01", json!({"earning": {"expiry": "sliding"}}));
+    assert_eq!(shop.as_of("2023-08-02T12:00Z").lots(), "2024-08-01 100");
+}
+
+#[test]
+fn staff_let_all_points_that_are_good_last_longer_and_those_to_come_not() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 14}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-12-31T12:00Z", 5_000));
+
+    shop.does(extend("e", "2025-01-10T12:00Z", "2025-12-31"));
+
+    assert_eq!(shop.lots(), "2025-12-31 100");
+    shop.does(order("C", "2025-01-11T12:00Z", 1_000));
+    // The second order's lot ends on the same day and is filled later.
+    assert_eq!(
+        shop.as_of("2025-01-25T12:00Z").lots(),
+        "2025-12-31 100, 2025-12-31 50, 2026-01-11 10"
+    );
+    assert_eq!(
+        shop.refuses(extend("f", "2025-02-01T12:00Z", "2025-12-31")),
+        Rejection::NothingToExtend
+    );
+    let nothing =
+        shop.as_of("2026-06-01T12:00Z").refuses(extend("g", "2026-06-01T12:00Z", "2027-01-01"));
+    assert_eq!(nothing, Rejection::NothingToExtend);
+}
+
+#[test]
+fn what_was_extended_is_found_by_refunds_and_by_points_that_come_back() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 1}}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(spend("s", "2024-01-20T12:00Z", 100));
+    // Nothing is in the lot, and it is good all the same.
+    shop.does(extend("e", "2024-02-15T23:59Z", "2024-06-30"));
+
+    shop.does(give_back("s", "2024-05-01T12:00Z", 100));
+    shop.does(refund("A", "r", "2024-06-30T12:00Z", 4_000));
+
+    assert_eq!(shop.lots(), "2024-06-30 60");
+    assert_eq!(
+        shop.refuses(extend("f", "2024-06-30T23:00Z", "2025-01-01")),
+        Rejection::NothingToExtend
+    );
+}
+
+#[test]
+fn a_day_without_end_is_no_day_to_extend_to() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    assert_eq!(shop.refuses(extend("e", "2024-02-01T12:00Z", "9999-12-31")), Rejection::OutOfRange);
+}
+
+#[test]
+fn points_that_are_brought_after_points_began_to_slide_keep_the_day_that_they_bring() {
+    let mut shop = Shop::of(json!({"earning": {"expiry_months": 6}}));
+    shop.does(brings("2022-10-15T12:00Z").earlier(100, 1));
+    shop.publishes("2023-03-01", json!({"earning": {"expiry": "sliding", "expiry_months": 12}}));
+
+    shop.does(brings("2023-03-02T12:00Z").lot(10, "2023-06-30"));
+
+    assert_eq!(shop.lots(), "2023-06-30 10");
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
-use loyalty_domain::program::{Program, ProgramSpec};
+use loyalty_domain::program::{Program, ProgramSpec, in_succession};
 use loyalty_ledger::{LedgerError, program::Programs};
 
 use crate::{
@@ -80,7 +80,7 @@ impl Programs for DynamoDbLedger {
             }
             match output.last_evaluated_key.filter(|it| !it.is_empty()) {
                 Some(key) => from = Some(key),
-                None => return Ok(programs.into()),
+                None => return Ok(in_succession(programs).into()),
             }
         }
     }

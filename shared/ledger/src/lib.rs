@@ -356,7 +356,8 @@ pub async fn execute<L: Ledger, P: Patience>(
             | Command::CorrectOrder { .. }
             | Command::Spend { .. }
             | Command::GiveBack { .. }
-            | Command::OpenAccount { .. } => !matches!(entry.answer, Answer::Refused(_)),
+            | Command::OpenAccount { .. }
+            | Command::Extend { .. } => !matches!(entry.answer, Answer::Refused(_)),
         };
         if reading == Reading::Cheap && !is_bound {
             reading = Reading::Newest;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use loyalty_domain::{
     account::{Measure, MonthProgress},
     command::{Command, Correction, RefundLine, Request},
+    expiry::Expiry,
     id::{ClientId, CommandId, LineId, MemberId, RequestKey, Sku},
     money::{Minor, Spend},
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
@@ -22,7 +23,7 @@ use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 23] = [
+const SHAPES: [&str; 26] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -35,6 +36,9 @@ const SHAPES: [&str; 23] = [
     r#"{"spent":"#,
     r#"{"given_back":"#,
     r#"{"opened":"#,
+    r#"{"life_extended":"#,
+    r#""cause":"activity""#,
+    r#""cause":{"sliding_began":{"at":"#,
     r#"{"waiting":"#,
     r#"{"refused":"#,
     r#""lines":{"taken":["#,
@@ -69,6 +73,20 @@ fn program() -> Program {
         }"#,
     )
     .unwrap();
+    spec.try_into().unwrap()
+}
+
+/// The program that decides about `request`: for the last member, points slide from 1 March on.
+fn program_for(request: &Request) -> Program {
+    let mut spec = program().spec().clone();
+    if request.member_id().is_some_and(|it| it.as_str() == "m4")
+        && request.at >= at("2026-03-01T00:00:00Z")
+    {
+        spec.version = 8;
+        spec.effective = "2026-03-01".parse().unwrap();
+        spec.earning.expiry = Expiry::Sliding;
+        spec.earning.expiry_months = Some(3);
+    }
     spec.try_into().unwrap()
 }
 
@@ -171,10 +189,17 @@ fn requests() -> Vec<Request> {
         Request { id, at: at(instant), command }
     };
     let due = |instant: &str| due_of(member(), instant);
+    let slider = || MemberId::try_from("m4").unwrap();
     let other = || MemberId::try_from("m2").unwrap();
     let others = |mut request: Request| {
         if let Command::PayOrder(order) = &mut request.command {
             order.member_id = Some(other());
+        }
+        request
+    };
+    let sliders = |mut request: Request| {
+        if let Command::PayOrder(order) = &mut request.command {
+            order.member_id = Some(slider());
         }
         request
     };
@@ -210,6 +235,18 @@ fn requests() -> Vec<Request> {
         refund("gone", "r", "2026-05-01T00:00:00Z", Correction::Amount(minor(500))),
         due_of(other(), "2027-05-01T00:00:00Z"),
         opening(),
+        sliders(order("before", true, "2026-02-20T12:00:00Z", "GBP", &[3_000])),
+        // Another one's lot is moved while its points are still on their way.
+        sliders(order("sliding", true, "2026-03-10T12:00:00Z", "GBP", &[2_000])),
+        sliders(order("on-its-way", true, "2026-03-12T12:00:00Z", "GBP", &[1_000])),
+        Request::extend(
+            client,
+            key,
+            slider(),
+            at("2026-03-12T13:00:00Z"),
+            "2026-12-31".parse().unwrap(),
+            "goodwill".try_into().unwrap(),
+        ),
     ]
 }
 
@@ -220,7 +257,7 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     let (ledger, _) = engine.ledger();
     let mut entries = Vec::new();
     for request in requests() {
-        execute(&ledger, &program(), &mut Attempts(1), &request).await.unwrap();
+        execute(&ledger, &program_for(&request), &mut Attempts(1), &request).await.unwrap();
         entries.push(ledger.load(&request, Reading::Newest).await.unwrap().entry.unwrap());
     }
     let written: Vec<String> = engine.items("ledger-0").iter().map(Value::to_string).collect();

@@ -1,17 +1,20 @@
 //! Random histories: what may happen to a shop, in any order, with numbers that meet.
 #![expect(missing_docs, reason = "the fields of a step are what their names say")]
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Measure, MonthProgress},
     calendar::Month,
     command::{Command, Correction, RefundLine, Request},
-    id::{ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, RefundId, RequestKey, Sku},
+    id::{
+        ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, ReasonCode, RefundId, RequestKey,
+        Sku,
+    },
     money::{Minor, Spend},
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
-    program::{Program, ProgramSpec},
+    program::{Program, ProgramSpec, in_succession},
 };
 use proptest::prelude::*;
 
@@ -60,6 +63,11 @@ pub enum Step {
     },
     Due {
         member: u8,
+        day: u16,
+    },
+    Extend {
+        member: u8,
+        hours: u16,
         day: u16,
     },
     Opening {
@@ -141,6 +149,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         2 => (0..6_u8, hours(), 0..900_u16)
             .prop_map(|(spend, hours, points)| Step::GiveBack { spend, hours, points }),
         2 => (0..3_u8, 0..730_u16).prop_map(|(member, day)| Step::Due { member, day }),
+        1 => (0..3_u8, hours(), 0..1_100_u16)
+            .prop_map(|(member, hours, day)| Step::Extend { member, hours, day }),
         2 => (0..3_u8, hours(), any_brought())
             .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
         2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
@@ -151,8 +161,7 @@ pub fn any_step() -> impl Strategy<Value = Step> {
 pub fn any_program() -> impl Strategy<Value = Program> {
     (
         prop_oneof![Just(0_u32), Just(14), Just(60)],
-        0..15_u32,
-        prop_oneof![Just("none"), Just("month_end"), Just("quarter_end"), Just("year_end")],
+        any_expiry(),
         prop_oneof![Just("debt"), Just("waive")],
         prop_oneof![Just("one_level"), Just("to_qualifying")],
         prop_oneof![Just("twelve_months"), Just("calendar_year"), Just("lifetime")],
@@ -160,12 +169,13 @@ pub fn any_program() -> impl Strategy<Value = Program> {
         prop_oneof![Just("null"), Just("700")],
         any::<bool>(),
         0..40_u32,
+        // Of points that slide: before all that happens, and in the midst of it.
+        prop_oneof![Just("2020-01-01"), Just("2020-07-01"), Just("2021-02-28")],
     )
         .prop_map(
             |(
                 pending,
-                months,
-                rounding,
+                expiry,
                 shortfall,
                 review,
                 window,
@@ -173,13 +183,14 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 cap,
                 lowers,
                 reinstate,
+                effective,
             )| {
                 let spec: ProgramSpec = serde_json::from_str(&format!(
                     r#"{{
-                    "name": "Random", "version": 1, "effective": "2020-01-01", "currency": "GBP",
+                    "name": "Random", "version": 1, "effective": "{effective}", "currency": "GBP",
                     "time_zone": "{zone}", "rates": {{"EUR": "0.8612345"}},
                     "earning": {{"points_per_unit": "1.5", "pending_days": {pending},
-                        "expiry_months": {months}, "expiry_rounding": "{rounding}",
+                        {expiry},
                         "exclude": {{"skus": ["X"]}}}},
                     "caps": {{"per_order": {cap},
                         "per_member": [{{"period": "month", "points": 1500}}]}},
@@ -197,6 +208,36 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 Program::try_from(spec).unwrap()
             },
         )
+}
+
+/// How long points live, as fields of JSON.
+fn any_expiry() -> impl Strategy<Value = String> {
+    let model = prop_oneof![3 => Just("fixed"), 3 => Just("sliding"), 1 => Just("never")];
+    let ends = prop_oneof![
+        4 => prop_oneof![Just("none"), Just("month_end"), Just("quarter_end"), Just("year_end")]
+            .prop_map(|it| format!(r#""expiry_rounding": "{it}""#)),
+        1 => Just(r#""expiry_dates": ["03-31", "09-30"]"#.to_owned()),
+        1 => Just(r#""expiry_dates": ["02-29"]"#.to_owned()),
+    ];
+    (model, 0..15_u32, ends).prop_map(|(model, months, ends)| match model {
+        "never" => r#""expiry": "never""#.to_owned(),
+        model => format!(r#""expiry": "{model}", "expiry_months": {months}, {ends}"#),
+    })
+}
+
+/// Two versions that differ in how long points live, told of each other; the second one is in force from
+/// some day in the midst of what happens.
+pub fn any_succession() -> impl Strategy<Value = Vec<Program>> {
+    (any_program(), any_program()).prop_map(|(first, other)| {
+        let mut second = first.spec().clone();
+        second.version = 2;
+        second.effective = other.spec().effective;
+        second.earning = other.spec().earning.clone();
+        second.earning.pending_days = first.spec().earning.pending_days;
+        let mut first = first.spec().clone();
+        first.effective = jiff::civil::date(2019, 1, 1);
+        in_succession([first, second].into_iter().map(|it| it.try_into().unwrap()).collect())
+    })
 }
 
 /// Some hours after an arbitrary beginning.
@@ -298,6 +339,12 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 let command = Command::PostDue { member_id: member(*number) };
                 requests.push(Request { id, at, command });
             }
+            Step::Extend { member: number, hours, day } => {
+                let through = beginning().checked_add(i64::from(*day).days()).unwrap();
+                let reason = ReasonCode::try_from("goodwill").unwrap();
+                let (member, at) = (member(*number), at(*hours));
+                requests.push(Request::extend(client, key, member, at, through, reason));
+            }
             Step::Opening { member: number, hours, brought } => {
                 requests.push(Request::open(member(*number), at(*hours), opening(brought)));
             }
@@ -311,9 +358,13 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
     requests
 }
 
+fn beginning() -> Date {
+    jiff::civil::date(2020, 1, 1)
+}
+
 fn opening(brought: &Brought) -> Opening {
     let points = |it: u16| Points::try_from(u64::from(it)).unwrap();
-    let day = |it: u16| jiff::civil::date(2020, 1, 1).checked_add(i64::from(it).days()).unwrap();
+    let day = |it: u16| beginning().checked_add(i64::from(it).days()).unwrap();
     let measure = |spend: u32, orders: u8| Measure {
         spend: Spend::of_minor(Minor::try_from(u64::from(spend)).unwrap()),
         orders: orders.into(),

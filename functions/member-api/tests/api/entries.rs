@@ -569,6 +569,78 @@ fn a_refund_that_waited_takes_effect_in_the_entry_of_its_order() {
 }
 
 #[test]
+fn points_that_last_longer_say_why_and_through_which_day() {
+    let extend = Request::extend(
+        ClientId::try_from("desk").unwrap(),
+        RequestKey::try_from("e1").unwrap(),
+        member("m1"),
+        "2026-01-12T12:00:00Z".parse().unwrap(),
+        date(2026, 6, 30),
+        "goodwill".try_into().unwrap(),
+    );
+    let order_at = |id: &str, instant: &str| at(order(id, "m1", 10_000, 0), instant);
+    check(
+        &json!({}),
+        &[order_at("o1", "2026-01-10T12:00:00Z"), extend],
+        &json!({
+            "id": "K#desk#m1#extend#e1", "sequence": 2,
+            "at": "2026-01-12T12:00:00Z", "sent_at": "2026-01-12T12:00:00Z",
+            "source": {"kind": "extend", "client_id": "desk", "request_key": "e1"},
+            "program_version": 7,
+            "changes": [{
+                "kind": "life_extended", "from": "2026-01-12", "usable_through": "2026-06-30",
+                "cause": "staff", "reason": "goodwill"
+            }],
+            "balance": {"available": 100, "pending": 0, "held": 0, "debt": 0}
+        }),
+    );
+
+    let sliding = |effective: &str| {
+        let earning = json!({"points_per_unit": "1", "expiry_months": 1, "expiry": "sliding"});
+        json!({"effective": effective, "earning": earning})
+    };
+    let extended = |effective: &str| {
+        let entries = entries(
+            &sliding(effective),
+            &[order_at("o1", "2026-01-10T12:00:00Z"), order_at("o2", "2026-01-12T12:00:00Z")],
+        );
+        let changes = entries[0]["changes"].as_array().unwrap().clone();
+        changes.into_iter().filter(|it| it["kind"] == "life_extended").collect::<Vec<_>>()
+    };
+    let activity = json!({
+        "kind": "life_extended", "from": "2026-01-12", "usable_through": "2026-02-12",
+        "cause": "activity", "reason": null
+    });
+    assert_eq!(extended("2026-01-01"), [activity.clone()]);
+    let began = json!({
+        "kind": "life_extended", "from": "2026-01-11", "usable_through": "2026-02-11",
+        "cause": "sliding_began", "reason": null
+    });
+    assert_eq!(extended("2026-01-11"), [began, activity]);
+}
+
+#[test]
+fn points_that_never_expire_have_no_end() {
+    let ledger = MemoryLedger::default();
+    let never = json!({"earning": {"points_per_unit": "1", "pending_days": 5, "expiry": "never"}});
+    for request in [
+        at(order("o1", "m1", 10_000, 0), "2026-02-01T12:00:00Z"),
+        at(order("o2", "m1", 5_000, 0), "2026-02-09T12:00:00Z"),
+    ] {
+        block_on(execute(&ledger, &program(&never), &mut Attempts(1), &request)).unwrap();
+    }
+
+    let (_, body) = answer_of(ledger, &serde_json::from_str(MEMBER).unwrap());
+
+    let lots = json!([{"points": 100, "usable_through": null, "lot": "9999-12-31"}]);
+    assert_eq!(body["lots"], lots);
+    let pending = json!([
+        {"points": 50, "available_at": "2026-02-14T12:00:00Z", "usable_through": null}
+    ]);
+    assert_eq!(body["pending"], pending);
+}
+
+#[test]
 fn a_refund_that_waited_and_does_not_fit_its_order_says_why() {
     let lines = vec![RefundLine {
         key: LineKey::Line(LineId::try_from("not there").unwrap()),

@@ -325,7 +325,8 @@ fn a_program_shows_what_members_may_read_and_no_more() {
             "points_per_unit": "1", "currencies": [{"currency": "EUR", "rate": "0.86"}],
             "pending_days": 14, "expiry_months": 12, "expiry_rounding": "month_end",
             "counts_tax": false, "counts_shipping": false, "counts_gift_cards": false,
-            "cap_per_order": 50_000, "caps_per_member": [{"period": "month", "points": 100_000}]
+            "cap_per_order": 50_000, "caps_per_member": [{"period": "month", "points": 100_000}],
+            "expiry_dates": [], "expiry": "fixed"
         },
         "levels": [
             {

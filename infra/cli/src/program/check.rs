@@ -46,6 +46,7 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         Problem::OwnCurrency(_) | Problem::FinerThanCurrency(_) => findings.is_wrong("currency"),
         Problem::NoCondition => any_wrong(findings, path, ["spend", "orders"]),
         Problem::GivesNothing => any_wrong(findings, path, ["bonus", "points"]),
+        Problem::NoExpiry => findings.is_wrong("earning.expiry"),
         Problem::RepeatedPeriod => {
             // The period that stands for a wrong one may be there as well.
             let caps = path.split('[').next().unwrap_or_default();
@@ -66,6 +67,8 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         | Problem::NotAbove { .. }
         | Problem::StageTornApart(_)
         | Problem::GivesBoth
+        | Problem::NeverExpires
+        | Problem::RoundingAndDates
         | Problem::EndsBeforeStart(_) => false,
     }
 }
@@ -85,6 +88,7 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::FinerThanCurrency(_)
         | Problem::NotAbove { .. } => format!("`{key}` {problem}"),
         Problem::EndsBeforeStart(_) => format!("the campaign {problem}"),
+        Problem::NeverExpires => format!("{problem}: `{key}`"),
         Problem::UnknownTimeZone(_)
         | Problem::UnknownCurrency(_)
         | Problem::OwnCurrency(_)
@@ -95,6 +99,8 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::StageTornApart(_)
         | Problem::GivesNothing
         | Problem::GivesBoth
+        | Problem::NoExpiry
+        | Problem::RoundingAndDates
         | Problem::RepeatedPeriod => problem.to_string(),
     };
     let help = help(path, key, problem);
@@ -123,6 +129,12 @@ fn beside(
             let mut conditions = ["spend", "orders"].iter().map(|it| format!("{path}.{it}"));
             let condition = conditions.find(|it| findings.has(it))?;
             Some((condition, "this is a condition"))
+        }
+        // The dates stand beside each other.
+        Problem::Repeated { .. } if path.starts_with("earning") => None,
+        Problem::NeverExpires => Some(("earning.expiry".to_owned(), "this says so")),
+        Problem::RoundingAndDates => {
+            Some(("earning.expiry_rounding".to_owned(), "it is moved here already"))
         }
         Problem::Repeated { value, .. } if path.starts_with("campaigns") => {
             let index = spec.campaigns.iter().position(|it| it.name == *value)?;
@@ -163,6 +175,7 @@ fn beside(
         | Problem::FinerThanCurrency(_)
         | Problem::NoLevels
         | Problem::NoCondition
+        | Problem::NoExpiry
         | Problem::GivesNothing => None,
     }
 }
@@ -205,6 +218,7 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         Problem::NoCondition => {
             "write `spend`, `orders` or both: the level is met when one of them is".to_owned()
         }
+        Problem::Repeated { .. } if path.starts_with("earning") => "keep one of them".to_owned(),
         Problem::Repeated { .. } => format!("write another `{key}`"),
         Problem::NotAbove { .. } => {
             "levels stand from the lowest to the highest: raise it, or move the level down".to_owned()
@@ -217,6 +231,11 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         }
         Problem::GivesBoth => "keep one of them, or make two campaigns".to_owned(),
         Problem::EndsBeforeStart(_) => "write a later day, or exchange `from` and `until`".to_owned(),
+        Problem::NoExpiry => "write `expiry_months = 12`, or `expiry = \"never\"`".to_owned(),
+        Problem::NeverExpires => {
+            format!("take `{key}` out, or `expiry` if points shall expire")
+        }
+        Problem::RoundingAndDates => "keep the one that is meant".to_owned(),
         Problem::RepeatedPeriod => "keep the one that is meant".to_owned(),
     }
 }

@@ -6,11 +6,12 @@ use comfy_table::{ContentArrangement, Table, presets::ASCII_FULL};
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Tier},
-    calendar::{ExpiryRounding, Month, after_days, last_good_day},
+    calendar::{ExpiryRounding, Month, after_days},
     command::{Correction, Request},
     decide::{Decision, Held, Rejection, decide},
     earning::{Component, compute},
     event::{Becomes, Corrected, Earned, Event, Settled},
+    expiry::{DayOfYear, Expiry},
     id::{InvalidId, LineId, MemberId, OrderId, RefundId, Sku},
     money::{Currency, Minor},
     order::{Content, Line, Order, OrderState},
@@ -135,17 +136,39 @@ fn write_expiry(program: &Program, out: &mut String) -> fmt::Result {
             )?;
         }
     }
-    let months = earning.expiry_months;
+    let Some(months) = earning.expiry_months else {
+        sentence(out, "They never expire. Those earned before keep the day that they were given.")?;
+        return sentence(out, "Points that expire soonest are used first.");
+    };
     let months = format!("{months} {}", plural(months, "month", "months"));
     let end = match earning.expiry_rounding {
-        ExpiryRounding::None => "",
-        ExpiryRounding::MonthEnd => ", and from there to the end of the month",
-        ExpiryRounding::QuarterEnd => ", and from there to the end of the quarter",
-        ExpiryRounding::YearEnd => ", and from there to the end of the year",
+        ExpiryRounding::None if !earning.expiry_dates.is_empty() => {
+            let days = earning.expiry_dates.iter().map(DayOfYear::to_string);
+            format!(", and from there to the next of these days of the year: {}", joined(days))
+        }
+        ExpiryRounding::None => String::new(),
+        ExpiryRounding::MonthEnd => ", and from there to the end of the month".to_owned(),
+        ExpiryRounding::QuarterEnd => ", and from there to the end of the quarter".to_owned(),
+        ExpiryRounding::YearEnd => ", and from there to the end of the year".to_owned(),
     };
     sentence(out, &format!("They last {months} from the day of payment{end}."))?;
-    if let Ok(last) = last_good_day(spec.effective, earning.expiry_months, earning.expiry_rounding)
-    {
+    if earning.expiry == Expiry::Sliding {
+        sentence(
+            out,
+            "Whenever a member earns or uses points, all others last as if earned on that day.",
+        )?;
+        if let Some(promise) = program.promises().last() {
+            sentence(
+                out,
+                &format!(
+                    "If the version before it was not like that, points that can still be used on {} \
+                     last through {} at least.",
+                    promise.from, promise.through
+                ),
+            )?;
+        }
+    }
+    if let Ok(last) = earning.last_good_day(spec.effective) {
         let paid_on = spec.effective;
         let calendar = program.calendar();
         let usable = calendar
@@ -420,6 +443,7 @@ impl Example {
                 | Event::CorrectionRefused { .. }
                 | Event::Spent { .. }
                 | Event::GivenBack { .. }
+                | Event::LifeExtended { .. }
                 | Event::Opened(_) => (),
             }
         }

@@ -7,6 +7,7 @@ use compact_str::format_compact;
 use jiff::civil::date;
 use loyalty_domain::{
     calendar::ExpiryRounding,
+    expiry::{DayOfYear, Expiry},
     id::{InvalidId, LevelId},
     money::Currency,
     points::Points,
@@ -67,6 +68,12 @@ fn rates(table: &mut Table<'_>) -> BTreeMap<String, Rate> {
 }
 
 fn earning(table: &mut Table<'_>) -> Earning {
+    let says_expiry = table.has("expiry");
+    let models = choice(&[Expiry::Fixed, Expiry::Sliding, Expiry::Never]);
+    let expiry = table.optional("expiry", "expiry = \"sliding\"", models);
+    // One that is wrong may have been meant to need no months.
+    let needs_months =
+        if says_expiry { expiry.is_some_and(|it| it != Expiry::Never) } else { true };
     Earning {
         points_per_unit: table
             .required("points_per_unit", "points_per_unit = 1", rate)
@@ -74,9 +81,14 @@ fn earning(table: &mut Table<'_>) -> Earning {
         pending_days: table
             .optional("pending_days", "pending_days = 14", whole(u32::MAX.into()))
             .unwrap_or(0),
-        expiry_months: table
-            .required("expiry_months", "expiry_months = 12", whole(u32::MAX.into()))
-            .unwrap_or(12),
+        expiry_months: if needs_months {
+            let months = whole(u32::MAX.into());
+            table.required("expiry_months", "expiry_months = 12", months).or(Some(12))
+        } else {
+            let months = whole(u32::MAX.into());
+            let months = table.optional("expiry_months", "expiry_months = 12", months);
+            months.or_else(|| expiry.is_none().then_some(12))
+        },
         expiry_rounding: table
             .optional(
                 "expiry_rounding",
@@ -89,6 +101,12 @@ fn earning(table: &mut Table<'_>) -> Earning {
                 ]),
             )
             .unwrap_or_default(),
+        expiry_dates: table.list(
+            "expiry_dates",
+            "expiry_dates = [\"03-31\", \"09-30\"]",
+            day_of_year,
+        ),
+        expiry: expiry.unwrap_or_default(),
         counts_tax: table.optional("counts_tax", "counts_tax = false", flag).unwrap_or(false),
         counts_shipping: table
             .optional("counts_shipping", "counts_shipping = false", flag)
@@ -274,6 +292,26 @@ fn decimal_meant(written: &str, key: &str) -> Option<String> {
         return Some(format!("a decimal has a point: write `{key} = {pointed}`"));
     }
     lower.trim().parse::<Rate>().ok().map(|rate| format!("write `{key} = {rate}`"))
+}
+
+/// A month and a day, as in every year.
+fn day_of_year(value: &Value<'_>) -> Result<DayOfYear, Wrong> {
+    if let DeValue::Datetime(date) = value.inner {
+        let help = "it comes every year: write its month and day in quotes, like `\"03-31\"`";
+        let written = date.date.map(|it| format!("\"{:02}-{:02}\"", it.month, it.day));
+        let help = written.map_or(help.to_owned(), |it| {
+            format!("it comes every year: write its month and day in quotes, `{it}`")
+        });
+        return Err(Wrong { help, ..Wrong::kind(value, "a text in quotes") });
+    }
+    let written = text(value)?;
+    DayOfYear::try_from(written.as_str()).map_err(|_| {
+        let what = format!("`{written}` is no day of the year");
+        Wrong::new(
+            what,
+            "write its month and day, like `\"03-31\"`; `\"02-29\"` is the last of February",
+        )
+    })
 }
 
 fn points(value: &Value<'_>) -> Result<Points, Wrong> {

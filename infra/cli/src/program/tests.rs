@@ -42,8 +42,9 @@ fn a_file_with_an_odd_character_anywhere_is_a_program_or_has_few_mistakes() {
         for (at, _) in STANDARD.char_indices().step_by(11) {
             let (before, after) = STANDARD.split_at(at);
             let mistakes = mistakes(&format!("{before}{odd}{after}"));
-            // A table's name behind `#` is as good as taken out.
-            let most = if odd == "#" && after.starts_with('[') { 9 } else { 4 };
+            // A table's name behind `#` is as good as taken out, and so is the end of a list.
+            let is_cut = after.starts_with('[') || before.ends_with('[');
+            let most = if odd == "#" && is_cut { 9 } else { 4 };
             assert!(
                 mistakes <= most,
                 "{mistakes} mistakes by {odd:?} after: {}",
@@ -67,6 +68,25 @@ fn a_bonus_is_read_exactly_however_it_is_written() {
     assert_eq!(rate("1_000.000000001"), "1000.000000001");
     // Not a tenth as any binary number is.
     assert_eq!(rate("0.1"), "0.1");
+}
+
+#[test]
+fn every_model_of_expiry_is_explained() {
+    let explained = |lines: &str| {
+        let (months, rounding) = ("expiry_months = 12\n", "expiry_rounding = \"month_end\"\n");
+        let text = STANDARD.replacen(months, "", 1).replacen(rounding, "", 1);
+        let text = text.replacen("expiry = \"fixed\"\n", lines, 1);
+        explain::explain(&parse("x.toml", &text).unwrap()).replace("\n  ", " ")
+    };
+
+    let dates = explained("expiry_months = 6\nexpiry_dates = [\"03-31\", \"09-30\"]\n");
+    assert!(dates.contains("the next of these days of the year: 03-31, 09-30."), "{dates}");
+    assert!(dates.contains("paid on 2026-01-01 can be used through 2026-09-30."), "{dates}");
+    let sliding = explained("expiry = \"sliding\"\nexpiry_months = 12\n");
+    assert!(sliding.contains("all others last as if earned on that day."), "{sliding}");
+    assert!(sliding.contains("used on 2026-01-01 last through 2027-01-01 at least."), "{sliding}");
+    let never = explained("expiry = \"never\"\n");
+    assert!(never.contains("They never expire."), "{never}");
 }
 
 #[test]
