@@ -71,6 +71,13 @@ struct Answered {
     cache: &'static str,
 }
 
+/// An account, brought to the instant that it is shown as of.
+struct Present {
+    account: Account,
+    as_of: Timestamp,
+    programs: Arc<[Program]>,
+}
+
 /// Why there is no answer: what the caller is told, and what only the log is.
 struct Refused {
     kind: ProblemKind,
@@ -216,6 +223,14 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
             (Operation::OwnEntries, _, Caller::Member(own)) => {
                 self.entries(&own, true, &query::paging(query)?).await
             }
+            (Operation::OwnTimeline, _, Caller::Member(own)) => {
+                query::none(query)?;
+                self.timeline(&own, true).await
+            }
+            (Operation::Timeline, Some(named), caller) => {
+                query::none(query)?;
+                self.timeline(&named, matches!(caller, Caller::Member(_))).await
+            }
             (Operation::Member, Some(named), caller) => {
                 query::none(query)?;
                 self.member(&named, matches!(caller, Caller::Member(_))).await
@@ -235,16 +250,29 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
                 self.status().await
             }
             // The table and the paths say otherwise.
-            (Operation::OwnMember | Operation::OwnEntries, ..) => {
+            (Operation::OwnMember | Operation::OwnEntries | Operation::OwnTimeline, ..) => {
                 Err(ProblemKind::CallerIsNoMember.into())
             }
-            (Operation::Member | Operation::Entries, None, _) => {
+            (Operation::Member | Operation::Entries | Operation::Timeline, None, _) => {
                 Err(ProblemKind::InvalidMemberId.into())
             }
         }
     }
 
     async fn member(&self, member_id: &MemberId, is_own: bool) -> Result<Answered, Refused> {
+        let Present { account, as_of, programs } = self.present(member_id, is_own).await?;
+        let program = decisive(&programs, as_of)?;
+        body(&api::Member::of(member_id, &account, program, as_of)?)
+    }
+
+    async fn timeline(&self, member_id: &MemberId, is_own: bool) -> Result<Answered, Refused> {
+        let Present { account, as_of, programs } = self.present(member_id, is_own).await?;
+        let program = decisive(&programs, as_of)?;
+        body(&api::Timeline::of(member_id, account, program, as_of)?)
+    }
+
+    /// The account as it stands now.
+    async fn present(&self, member_id: &MemberId, is_own: bool) -> Result<Present, Refused> {
         let now = (self.now)();
         let known = self.accounts.find_account(member_id, Reading::Cheap).await?;
         let account = match known {
@@ -255,9 +283,8 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         // An order may be some minutes ahead of this clock, and an account does not go back.
         let as_of = account.clock.map_or(now, |it| it.max(now));
         let programs = self.programs.programs().await?;
-        let program = decisive(&programs, as_of)?;
-        let (account, _) = due::bring_to(program, account, as_of)?;
-        body(&api::Member::of(member_id, &account, program, as_of)?)
+        let (account, _) = due::bring_to(decisive(&programs, as_of)?, account, as_of)?;
+        Ok(Present { account, as_of, programs })
     }
 
     async fn entries(

@@ -74,6 +74,7 @@ fn components() -> Components {
     let mut schemas = Vec::new();
     collect::<api::Member>(&mut schemas);
     collect::<api::Entries>(&mut schemas);
+    collect::<api::Timeline>(&mut schemas);
     collect::<api::Program>(&mut schemas);
     collect::<api::Status>(&mut schemas);
     collect::<Problem>(&mut schemas);
@@ -154,6 +155,20 @@ const fn words(operation: Operation) -> (&'static str, &'static str, &'static st
             "The caller's own entries, newest first",
             "What happened to the account, entry by entry. Entries never change, and new ones move no page.",
             "Entries",
+        ),
+        Operation::OwnTimeline => (
+            "getOwnTimeline",
+            "What will happen to the caller's own points and level",
+            "If nothing else does: no order, no refund, no use of points, no new version of the program. \
+             Points that never expire are not in it.",
+            "Timeline",
+        ),
+        Operation::Timeline => (
+            "getTimeline",
+            "What will happen to a member's points and level",
+            "As `/v1/members/me/timeline`, by id. A service or staff get 404 for a member who has bought \
+             nothing yet.",
+            "Timeline",
         ),
         Operation::Member => (
             "getMember",
@@ -336,6 +351,28 @@ fn example(operation: Operation) -> Value {
                 "balance": points
             }],
             "next": "eyJiZWZvcmUiOjIsInZpYSI6bnVsbH0"
+        }),
+        Operation::OwnTimeline | Operation::Timeline => json!({
+            "member_id": "17850",
+            "as_of": "2026-02-10T09:30:00Z",
+            "through": "2028-02-10",
+            "items": [
+                {
+                    "kind": "points_available", "at": "2026-02-20T18:01:00Z", "points": 52,
+                    "debt_paid": 0, "usable_through": "2027-02-28",
+                    "balance": {"available": 172, "pending": 0, "held": 0, "debt": 0}
+                },
+                {
+                    "kind": "points_expire", "at": "2027-02-01T00:00:00Z", "points": 120,
+                    "usable_through": "2027-01-31",
+                    "balance": {"available": 52, "pending": 0, "held": 0, "debt": 0}
+                },
+                {
+                    "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "base-2",
+                    "level": "base-1", "change": "lowered", "valid_through": null
+                }
+            ],
+            "is_whole": true
         }),
         Operation::Program => json!({
             "name": "Standard", "version": 1, "effective": "2026-01-01", "currency": "GBP",

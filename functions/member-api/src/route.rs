@@ -18,10 +18,14 @@ pub enum Operation {
     OwnMember,
     /// The caller's own entries.
     OwnEntries,
+    /// What will happen to the caller's own account.
+    OwnTimeline,
     /// The account named in the path.
     Member,
     /// The entries of the account named in the path.
     Entries,
+    /// What will happen to the account named in the path.
+    Timeline,
     /// The program in force.
     Program,
     /// Whether all works.
@@ -49,11 +53,16 @@ pub const OTHERWISE: &str = "$default";
 /// Every route there is.
 ///
 /// A member whose id is `me` can be asked for by nobody else, since the first routes come first.
-pub const ROUTES: [Route; 6] = [
+pub const ROUTES: [Route; 8] = [
     Route { path: "/v1/members/me", operation: Operation::OwnMember, callers: &[Who::Member] },
     Route {
         path: "/v1/members/me/entries",
         operation: Operation::OwnEntries,
+        callers: &[Who::Member],
+    },
+    Route {
+        path: "/v1/members/me/timeline",
+        operation: Operation::OwnTimeline,
         callers: &[Who::Member],
     },
     Route {
@@ -64,6 +73,11 @@ pub const ROUTES: [Route; 6] = [
     Route {
         path: "/v1/members/{id}/entries",
         operation: Operation::Entries,
+        callers: &[Who::Member, Who::Service, Who::Staff],
+    },
+    Route {
+        path: "/v1/members/{id}/timeline",
+        operation: Operation::Timeline,
         callers: &[Who::Member, Who::Service, Who::Staff],
     },
     Route {
@@ -86,7 +100,7 @@ impl Route {
 
     /// Whether the path names a member.
     pub const fn names_member(&self) -> bool {
-        matches!(self.operation, Operation::Member | Operation::Entries)
+        matches!(self.operation, Operation::Member | Operation::Entries | Operation::Timeline)
     }
 
     /// Whether it is answered a page at a time.

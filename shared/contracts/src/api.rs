@@ -3,7 +3,9 @@
 //! Points are whole numbers and amounts are whole minor units of the currency beside them, both up to
 //! 2^63 - 1. Rates are exact decimals, as text. Days are business days in the program's time zone.
 
-use jiff::{Timestamp, civil::Date};
+use std::cmp::Ordering;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance},
     calendar::{ExpiryRounding, Month},
@@ -17,6 +19,7 @@ use loyalty_domain::{
     points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
     rate::Rate,
+    timeline::{self, What},
 };
 use serde::Serialize;
 
@@ -171,6 +174,88 @@ pub struct Threshold {
     pub needed: u64,
     /// What is missing of it, rounded up; 0: the next order that counts is enough.
     pub missing: u64,
+}
+
+/// What will happen to a member's points and level if nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Timeline {
+    /// The shop's id of the member.
+    #[cfg_attr(feature = "openapi", schema(example = "17850"))]
+    pub member_id: String,
+    /// The instant from which on it is told.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub as_of: Timestamp,
+    /// The last day of which it is told, with the midnight that ends it: 24 months later.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub through: Date,
+    /// What will happen, in its order; at most the first 100 things.
+    pub items: Vec<TimelineItem>,
+    /// Whether that is all through that day.
+    pub is_whole: bool,
+}
+
+/// One thing that will happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum TimelineItem {
+    /// Points on their way become available.
+    PointsAvailable {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// How many.
+        points: u64,
+        /// How many of them pay a debt instead.
+        debt_paid: u64,
+        /// Through which day the others can be used; `null`: they never expire.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        usable_through: Option<Date>,
+        /// The balance then.
+        balance: Points,
+    },
+    /// Points on their way are gone as they become available, since their last day is over by then.
+    PointsLapse {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// How many.
+        points: u64,
+        /// How many of them pay a debt before the rest is gone.
+        debt_paid: u64,
+        /// The balance then.
+        balance: Points,
+    },
+    /// Points are gone, unless they are used before.
+    PointsExpire {
+        /// The first instant after their last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// How many.
+        points: u64,
+        /// The last day on which they can be used.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        usable_through: Date,
+        /// The balance then.
+        balance: Points,
+    },
+    /// The level's validity ends, and the member is measured again by what counts already.
+    LevelReviewed {
+        /// The first instant after the validity.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The level's id before.
+        before: String,
+        /// The level's id from then on.
+        level: String,
+        /// `kept`, `lowered` or `raised`.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "lowered"))]
+        change: &'static str,
+        /// Its last day; `null`: the lowest level has no end.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        valid_through: Option<Date>,
+    },
 }
 
 /// A page of a member's entries, newest first.
@@ -675,6 +760,70 @@ impl Member {
             },
             progress: Progress::of(account, program, rank, as_of)?,
         })
+    }
+}
+
+/// How far ahead a timeline looks.
+const TIMELINE_MONTHS: i32 = 24;
+
+impl Timeline {
+    /// What is told of `account`, which must have been brought to `as_of` under `program`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if the account is none that was ever decided, or the year is nearly 10000.
+    pub fn of(
+        member_id: &MemberId,
+        account: Account,
+        program: &program::Program,
+        as_of: Timestamp,
+    ) -> Result<Self, OutOfRange> {
+        let calendar = program.calendar();
+        let through = calendar.day_of(as_of).checked_add(TIMELINE_MONTHS.months());
+        let through = through.map_err(|_| OutOfRange)?;
+        let told = timeline::timeline(program, account, calendar.end_of(through)?)?;
+        Ok(Self {
+            member_id: member_id.as_str().to_owned(),
+            as_of,
+            through,
+            items: told.items.into_iter().map(|it| TimelineItem::of(it, program)).collect(),
+            is_whole: told.is_whole,
+        })
+    }
+}
+
+impl TimelineItem {
+    fn of(item: timeline::Item, program: &program::Program) -> Self {
+        let (at, balance) = (item.at, item.balance.into());
+        match item.what {
+            What::Matures { points, debt_paid, last_good_day } => Self::PointsAvailable {
+                at,
+                points: points.get(),
+                debt_paid: debt_paid.get(),
+                usable_through: end(last_good_day),
+                balance,
+            },
+            What::Lapses { points, debt_paid } => {
+                Self::PointsLapse { at, points: points.get(), debt_paid: debt_paid.get(), balance }
+            }
+            What::Expires { points, last_good_day } => Self::PointsExpire {
+                at,
+                points: points.get(),
+                usable_through: last_good_day,
+                balance,
+            },
+            What::Review { before, after, level, valid_through } => {
+                let change = match after.cmp(&before) {
+                    Ordering::Less => "lowered",
+                    Ordering::Equal => "kept",
+                    Ordering::Greater => "raised",
+                };
+                let before = program.levels().get(before).map(|it| it.id.as_str().to_owned());
+                let level = level.as_str().to_owned();
+                let before = before.unwrap_or_default();
+                Self::LevelReviewed { at, before, level, change, valid_through }
+            }
+        }
     }
 }
 

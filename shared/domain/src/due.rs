@@ -46,19 +46,39 @@ pub fn bring_to(
 
 /// Lets everything happen that is due up to and including the instant of `work`.
 pub(crate) fn happen(work: &mut Work<'_>) -> Result<(), OutOfRange> {
-    while let Some((at, due)) = next(work.program, &work.account, work.at)? {
-        let event = match due {
-            Due::Maturity => maturity(work, at)?,
-            Due::Expiry => expiry(&work.account, at),
-            Due::Review => review(work.program, &work.account, at)?,
-            Due::Sliding(Promise { from, through }) => {
-                Some(Event::LifeExtended { from, through, cause: Cause::SlidingBegan { at } })
-            }
-        };
-        // `next` saw it, so it is there; without it the loop would not end.
-        work.record(event.ok_or(OutOfRange)?)?;
+    while let Some(event) = first(work)? {
+        work.record(event)?;
     }
     Ok(())
+}
+
+/// Lets the first thing happen that is due up to and including the instant of `work`, and returns it.
+pub(crate) fn step(work: &mut Work<'_>) -> Result<Option<Event>, OutOfRange> {
+    let event = first(work)?;
+    if let Some(event) = &event {
+        work.record(event.clone())?;
+    }
+    Ok(event)
+}
+
+/// Whether something is due up to and including the instant of `work`.
+pub(crate) fn is_any_due(work: &Work<'_>) -> Result<bool, OutOfRange> {
+    Ok(next(work.program, &work.account, work.at)?.is_some())
+}
+
+/// The first thing that happens up to and including the instant of `work`.
+fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
+    let Some((at, due)) = next(work.program, &work.account, work.at)? else { return Ok(None) };
+    let event = match due {
+        Due::Maturity => maturity(work, at)?,
+        Due::Expiry => expiry(&work.account, at),
+        Due::Review => review(work.program, &work.account, at)?,
+        Due::Sliding(Promise { from, through }) => {
+            Some(Event::LifeExtended { from, through, cause: Cause::SlidingBegan { at } })
+        }
+    };
+    // `next` saw it, so it is there; without it whoever goes on would not end.
+    event.ok_or(OutOfRange).map(Some)
 }
 
 /// The first thing due up to and including `until`.

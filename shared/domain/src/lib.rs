@@ -6,7 +6,8 @@
 //! 2. [`program`] and [`expiry`]: what a shop decides;
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
-//! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened.
+//! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
+//! 6. [`due`] and [`mod@timeline`]: what happens by itself, and what will.
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod account;
@@ -24,3 +25,4 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod rate;
+pub mod timeline;

@@ -26,6 +26,7 @@ use loyalty_domain::{
     order::{Content, Line, LineKey, Order, OrderRecord, OrderState},
     points::Points,
     program::{Program, ProgramSpec, in_force, in_succession},
+    timeline::{ITEMS_MAX, What, timeline},
 };
 use serde_json::{Value, json};
 
@@ -211,6 +212,34 @@ impl Shop {
         shop.events = events;
         shop.check();
         shop
+    }
+
+    /// What will happen from `instant` through `day` if nothing else does, and whether that is all.
+    #[track_caller]
+    fn timeline(&self, instant: &str, day: &str) -> (Vec<String>, bool) {
+        let program = self.program_at(at(instant));
+        let account = self.as_of(instant).account;
+        let until = program.calendar().end_of(day.parse().unwrap()).unwrap();
+        let told = timeline(program, account, until).unwrap();
+        let items = told.items.iter().map(|it| {
+            let day = program.calendar().day_of(it.at);
+            match &it.what {
+                What::Matures { points, debt_paid, last_good_day } => {
+                    format!("{day} {points} mature, {debt_paid} pay, through {last_good_day}")
+                }
+                What::Lapses { points, debt_paid } => {
+                    format!("{day} {points} lapse, {debt_paid} pay")
+                }
+                What::Expires { points, last_good_day } => {
+                    format!("{day} {points} expire after {last_good_day}")
+                }
+                What::Review { before, after, level, valid_through } => {
+                    let through = valid_through.map_or("ever".to_owned(), |it| it.to_string());
+                    format!("{day} rank {before} to {after}, {level} through {through}")
+                }
+            }
+        });
+        (items.collect(), told.is_whole)
     }
 
     /// Available, pending and owed points.
@@ -3066,4 +3095,63 @@ fn points_that_are_brought_after_points_began_to_slide_keep_the_day_that_they_br
     shop.does(brings("2023-03-02T12:00Z").lot(10, "2023-06-30"));
 
     assert_eq!(shop.lots(), "2023-06-30 10");
+}
+
+#[test]
+fn a_timeline_is_what_happens_by_itself_with_debts_and_reviews_in_their_order() {
+    let mut shop = Shop::of(silver_and_gold_with(json!({"earning": {"pending_days": 14}})));
+    shop.does(order("A", "2024-01-10T12:00Z", 60_000));
+    shop.does(spend("s", "2024-02-01T12:00Z", 500));
+    shop.does(refund("A", "r", "2024-02-02T12:00Z", 60_000));
+    shop.does(order("B", "2024-02-10T12:00Z", 50_000));
+
+    let (told, is_whole) = shop.timeline("2024-02-11T12:00Z", "2026-02-28");
+
+    // 500 and a fifth of it, of which 500 are owed.
+    let expected = [
+        "2024-02-24 600 mature, 500 pay, through 2025-02-10",
+        "2025-02-11 100 expire after 2025-02-10",
+        "2025-03-01 rank 2 to 1, silver through 2026-02-28",
+        "2026-03-01 rank 1 to 0, blue through ever",
+    ];
+    assert_eq!(told, expected);
+    assert!(is_whole);
+    assert_eq!(shop.timeline("2024-02-11T12:00Z", "2025-02-09").0, expected[..1]);
+}
+
+#[test]
+fn a_timeline_tells_nothing_of_points_that_never_expire_or_are_gone() {
+    let never = json!({"expiry": "never", "expiry_months": null, "pending_days": 14});
+    let mut shop = Shop::of(json!({"earning": never}));
+    shop.does(brings("2024-01-01T12:00Z").lot(5, "2024-01-31").lot(7, "2023-12-31"));
+    shop.does(order("A", "2024-01-02T12:00Z", 10_000));
+
+    let (told, is_whole) = shop.timeline("2024-01-03T12:00Z", "2026-01-03");
+
+    let matures = format!("2024-01-16 100 mature, 0 pay, through {NEVER}");
+    assert_eq!(told, [matures.as_str(), "2024-02-01 5 expire after 2024-01-31"]);
+    assert!(is_whole);
+}
+
+#[test]
+fn a_timeline_ends_after_a_hundred_things_and_says_so() {
+    let days = |count: usize| {
+        let mut shop = Shop::of(json!({"earning": {"expiry_months": 0}}));
+        for first in (0..count).step_by(60) {
+            let lots = (first..count.min(first + 60)).map(|it| {
+                jiff::civil::date(2024, 2, 1)
+                    .checked_add(jiff::Span::new().days(i64::try_from(it).unwrap()))
+            });
+            let mut luggage = brings("2024-01-01T12:00Z");
+            for day in lots {
+                luggage = luggage.lot(1, &day.unwrap().to_string());
+            }
+            shop.does(luggage);
+        }
+        let (told, is_whole) = shop.timeline("2024-01-02T12:00Z", "2026-01-02");
+        (told.len(), is_whole)
+    };
+
+    assert_eq!(days(ITEMS_MAX), (100, true));
+    assert_eq!(days(ITEMS_MAX + 1), (100, false));
 }

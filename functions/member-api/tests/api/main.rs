@@ -30,7 +30,7 @@ use loyalty_member_api::{
     handler::{Api, service},
     route::{ROUTES, Route, Who},
 };
-use loyalty_tests_ledger::{order, refund};
+use loyalty_tests_ledger::{order, refund, spend};
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -266,6 +266,74 @@ fn what_fell_due_has_happened_although_nobody_posted_it() {
 }
 
 #[test]
+fn a_timeline_tells_what_will_happen_to_points_if_nothing_else_does() {
+    let key = "GET /v1/members/me/timeline";
+    let (status, body) = answer(&event(MEMBER, key, "/v1/members/me/timeline", ""));
+
+    assert_eq!(status, 200, "{body}");
+    let balance =
+        |available: u64| json!({"available": available, "pending": 0, "held": 0, "debt": 0});
+    let expected = json!({
+        "member_id": "m1",
+        "as_of": NOW,
+        "through": "2028-02-10",
+        "items": [
+            {
+                "kind": "points_available", "at": "2026-02-20T18:01:00Z", "points": 47,
+                "debt_paid": 0, "usable_through": "2027-02-28", "balance": balance(167)
+            },
+            {
+                "kind": "points_expire", "at": "2027-02-01T00:00:00Z", "points": 120,
+                "usable_through": "2027-01-31", "balance": balance(47)
+            },
+            {
+                "kind": "points_expire", "at": "2027-03-01T00:00:00Z", "points": 47,
+                "usable_through": "2027-02-28", "balance": balance(0)
+            }
+        ],
+        "is_whole": true
+    });
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn a_timeline_tells_what_pays_a_debt_and_what_a_review_would_leave_of_the_level() {
+    let ledger = MemoryLedger::default();
+    let requests = [
+        at(order("o1", "m1", 25_000, 0), "2026-01-01T12:00:00Z"),
+        at(spend("k1", "m1", 200, 0), "2026-01-20T12:00:00Z"),
+        at(refund("o1", "r1", 25_000, 0), "2026-02-01T12:00:00Z"),
+        at(order("o2", "m1", 30_000, 0), "2026-02-05T12:00:00Z"),
+    ];
+    for request in &requests {
+        let program = program(3, "2026-01-01");
+        block_on(execute(&ledger, &program, &mut Attempts(1), request)).unwrap();
+    }
+
+    let key = "GET /v1/members/{id}/timeline";
+    let (status, body) = answer_of(ledger, &event(STAFF, key, "/v1/members/m1/timeline", ""));
+
+    assert_eq!(status, 200, "{body}");
+    let balance =
+        |available: u64| json!({"available": available, "pending": 0, "held": 0, "debt": 0});
+    let expected = json!([
+        {
+            "kind": "points_available", "at": "2026-02-19T12:00:00Z", "points": 315,
+            "debt_paid": 200, "usable_through": "2027-02-28", "balance": balance(115)
+        },
+        {
+            "kind": "points_expire", "at": "2027-03-01T00:00:00Z", "points": 115,
+            "usable_through": "2027-02-28", "balance": balance(0)
+        },
+        {
+            "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "silver",
+            "level": "bronze", "change": "lowered", "valid_through": null
+        }
+    ]);
+    assert_eq!(body["items"], expected);
+}
+
+#[test]
 fn staff_read_entries_newest_first_a_page_at_a_time() {
     let (status, first) = answer(&serde_json::from_str(STAFF).unwrap());
     let cursor = first["next"].as_str().unwrap();
@@ -409,6 +477,8 @@ fn every_route_answers_every_caller_as_the_table_says() {
     let by_hand = [
         [200, 200, 403, 403, 403, 401],
         [200, 200, 403, 403, 403, 401],
+        [200, 200, 403, 403, 403, 401],
+        [200, 403, 200, 200, 403, 401],
         [200, 403, 200, 200, 403, 401],
         [200, 403, 200, 200, 403, 401],
         [200, 200, 200, 200, 403, 401],
@@ -447,7 +517,9 @@ fn a_member_without_account_has_nothing_and_is_not_known_to_others() {
     let (status, body) = answer(&member);
     let key = "GET /v1/members/me/entries";
     let own_entries = answer(&event(&member.to_string(), key, "/v1/members/me/entries", ""));
-    let others = ["", "/entries"].map(|it| {
+    let key = "GET /v1/members/me/timeline";
+    let own_timeline = answer(&event(&member.to_string(), key, "/v1/members/me/timeline", ""));
+    let others = ["", "/entries", "/timeline"].map(|it| {
         let key = format!("GET /v1/members/{{id}}{it}");
         answer(&event(SERVICE, &key, &format!("/v1/members/new{it}"), ""))
     });
@@ -456,6 +528,7 @@ fn a_member_without_account_has_nothing_and_is_not_known_to_others() {
     assert_eq!(body["points"], json!({"available": 0, "pending": 0, "held": 0, "debt": 0}));
     assert_eq!((&body["tier"]["level"], &body["tier"]["rank"]), (&json!("bronze"), &json!(0)));
     assert_eq!(own_entries, (200, json!({"entries": [], "next": null})));
+    assert_eq!((own_timeline.0, &own_timeline.1["items"]), (200, &json!([])));
     for other in &others {
         assert_problem(other, ProblemKind::MemberNotFound);
     }
