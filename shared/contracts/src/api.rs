@@ -15,7 +15,7 @@ use loyalty_domain::{
     event::{self, Event, Settled},
     expiry::{Cause, DayOfYear, Expiry, NEVER},
     id::{CommandId, MemberId, Operation},
-    money::{Currency, Spend},
+    money::{Currency, Minor, Spend},
     points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
     rate::Rate,
@@ -516,6 +516,35 @@ pub enum Change {
         /// The code of the reason that staff gave; `null`: it was not staff.
         reason: Option<String>,
     },
+    /// The member was told of points that expire soon.
+    ExpiryAnnounced {
+        /// On which day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        day: Date,
+        /// The last day on which they can be used.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        usable_through: Date,
+        /// Which lots had how many.
+        lots: Vec<LotUse>,
+    },
+    /// The member was told that the level would be lost.
+    LevelAtRisk {
+        /// On which day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        day: Date,
+        /// The level's id.
+        level: String,
+        /// Its last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        valid_through: Date,
+        /// The id of the level that the review would have left.
+        would_be: String,
+        /// What orders had to come to for it to be renewed, in minor units of the program's currency;
+        /// `null`: it cannot be met by spend.
+        spend_missing_minor: Option<u64>,
+        /// Or how many orders had to come; 0: the next one that counts; `null`: it cannot be met by orders.
+        orders_missing: Option<u32>,
+    },
 }
 
 /// One part of an order's points.
@@ -1006,6 +1035,19 @@ impl TryFrom<&Event> for Change {
                 };
                 Self::LifeExtended { from: *from, usable_through: *through, cause, reason }
             }
+            Event::ExpiryAnnounced { day, last_good_day, lots } => Self::ExpiryAnnounced {
+                day: *day,
+                usable_through: *last_good_day,
+                lots: lot_uses(lots),
+            },
+            Event::LevelAtRisk(it) => Self::LevelAtRisk {
+                day: it.day,
+                level: it.level.as_str().to_owned(),
+                valid_through: it.valid_through,
+                would_be: it.would_be.as_str().to_owned(),
+                spend_missing_minor: it.spend_missing.map(Minor::get),
+                orders_missing: it.orders_missing,
+            },
         })
     }
 }

@@ -41,6 +41,10 @@ pub struct Account {
     pub totals: Totals,
     /// How many lots were ever filled.
     pub lots_filled: u64,
+    /// The newest day on which the member was told of a loss to come. Where there was none it is not
+    /// stored: no account had it before programs had reminders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_through: Option<Date>,
 }
 
 /// Which kind of points.
@@ -326,6 +330,14 @@ impl Account {
             Event::Opened(opened) => self.apply_opened(opened),
             Event::LifeExtended { from, through, cause: _ } => {
                 self.extend(*from, *through);
+                Ok(())
+            }
+            Event::ExpiryAnnounced { day, .. } => {
+                self.announced_through = self.announced_through.max(Some(*day));
+                Ok(())
+            }
+            Event::LevelAtRisk(at_risk) => {
+                self.announced_through = self.announced_through.max(Some(at_risk.day));
                 Ok(())
             }
         }

@@ -20,6 +20,7 @@ use crate::{
     order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
     points::{OutOfRange, Points},
     program::{Program, Shortfall},
+    reminder,
 };
 
 /// A business answer of "no": an outcome to record, not a failure to retry.
@@ -209,6 +210,8 @@ pub fn decide(
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;
+            let today = program.calendar().day_of(work.at);
+            reminder::tell(&mut work, today)?;
             // Only to where something happened: an order that is late for a job is not late for its
             // account.
             let last = work.events.iter().rev().find_map(Event::fell_due_at);

@@ -143,17 +143,26 @@ fn review(
     at: Timestamp,
 ) -> Result<Option<Event>, OutOfRange> {
     let Some(valid_through) = account.tier.valid_through else { return Ok(None) };
-    let tiers = &program.spec().tiers;
     let month = Month::of(valid_through);
-    let measure = account.progress.measured(tiers.window, month)?;
-    let qualified = program.qualified(measure.spend, measure.orders);
-    let rank = match tiers.review {
-        Review::ToQualifying => qualified,
-        Review::OneLevel => qualified.max(rank(program, account).saturating_sub(1)),
-    };
+    let rank = rank_after_review(program, account, month)?;
     let Some(level) = program.levels().get(rank) else { return Ok(None) };
     let valid_through = if rank == 0 { None } else { Some(month.plus(12)?.last_day()) };
     Ok(Some(Event::Reviewed { at, level: level.id.clone(), valid_through }))
+}
+
+/// The rank that a review leaves, which measures by the months that end with `month`.
+pub(crate) fn rank_after_review(
+    program: &Program,
+    account: &Account,
+    month: Month,
+) -> Result<Rank, OutOfRange> {
+    let tiers = &program.spec().tiers;
+    let measure = account.progress.measured(tiers.window, month)?;
+    let qualified = program.qualified(measure.spend, measure.orders);
+    Ok(match tiers.review {
+        Review::ToQualifying => qualified,
+        Review::OneLevel => qualified.max(rank(program, account).saturating_sub(1)),
+    })
 }
 
 /// The rank of the level in force.

@@ -112,6 +112,17 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// The member is told of points that expire soon.
+    ExpiryAnnounced {
+        /// On which day.
+        day: Date,
+        /// The last day on which they can be used.
+        last_good_day: Date,
+        /// Which lots have how many.
+        lots: Vec<LotUse>,
+    },
+    /// The member is told that the level will be lost, and what would save it.
+    LevelAtRisk(Box<LevelAtRisk>),
 }
 
 impl Event {
@@ -131,9 +142,29 @@ impl Event {
             | Self::Spent { .. }
             | Self::GivenBack { .. }
             | Self::LifeExtended { cause: Cause::Activity | Cause::Staff { .. }, .. }
+            | Self::ExpiryAnnounced { .. }
+            | Self::LevelAtRisk(_)
             | Self::Opened(_) => None,
         }
     }
+}
+
+/// A level that its review would lower, if nothing else counted until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelAtRisk {
+    /// On which day the member is told.
+    pub day: Date,
+    /// The level.
+    pub level: LevelId,
+    /// Its last day.
+    pub valid_through: Date,
+    /// The level that the review would leave.
+    pub would_be: LevelId,
+    /// What orders must come to for the level to be renewed, in minor units of the program's currency and
+    /// rounded up; `None`: it cannot be met by spend. Whichever is less to the member is enough.
+    pub spend_missing: Option<Minor>,
+    /// How many orders must come, likewise; 0: the next one that counts is enough.
+    pub orders_missing: Option<u32>,
 }
 
 /// How many points of a lot.

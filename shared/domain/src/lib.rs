@@ -7,7 +7,7 @@
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
 //! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
-//! 6. [`due`] and [`mod@timeline`]: what happens by itself, and what will.
+//! 6. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod account;
@@ -25,4 +25,5 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod rate;
+pub mod reminder;
 pub mod timeline;

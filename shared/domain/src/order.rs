@@ -255,6 +255,8 @@ impl OrderState {
             | Event::Spent { .. }
             | Event::GivenBack { .. }
             | Event::LifeExtended { .. }
+            | Event::ExpiryAnnounced { .. }
+            | Event::LevelAtRisk(_)
             | Event::Opened(_) => (),
         }
     }

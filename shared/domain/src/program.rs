@@ -52,6 +52,28 @@ pub struct ProgramSpec {
     /// Bonuses beside the level's, in the order in which they are listed in entries.
     #[serde(default)]
     pub campaigns: Vec<Campaign>,
+    /// When members are told of what they are about to lose. What programs said before there was this
+    /// table is still said in the same words.
+    #[serde(default, skip_serializing_if = "Reminders::is_none")]
+    pub reminders: Reminders,
+}
+
+/// How many days before a loss members are told of it; where there are none, they are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reminders {
+    /// Before points are gone; 1 is on their last good day.
+    #[serde(default)]
+    pub points_days: Vec<u32>,
+    /// Before a level that is no longer met is reviewed; 1 is on its last valid day.
+    #[serde(default)]
+    pub tier_days: Vec<u32>,
+}
+
+impl Reminders {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How orders become points.
@@ -361,6 +383,11 @@ impl Program {
         self.spec.tiers.levels.iter().position(|level| level.id == *id)
     }
 
+    /// From which spend and from which number of orders on the level of `rank` is met.
+    pub fn thresholds(&self, rank: Rank) -> (Option<Spend>, Option<u32>) {
+        self.levels.get(rank).map_or((None, None), |it| (it.spend, it.orders))
+    }
+
     /// The highest level of which any condition is met.
     pub fn qualified(&self, spend: Spend, orders: u32) -> Rank {
         self.levels
@@ -550,6 +577,7 @@ impl TryFrom<ProgramSpec> for Program {
         check_rates(&spec, &mut mistakes);
         check_earning(&spec, &mut mistakes);
         check_caps(&spec, &mut mistakes);
+        check_reminders(&spec.reminders, &mut mistakes);
         let levels = check_levels(&spec, &mut mistakes);
         let campaigns = check_campaigns(&spec, &mut mistakes);
         match calendar {
@@ -674,6 +702,23 @@ fn check_caps(spec: &ProgramSpec, mistakes: &mut Mistakes) {
         }
         if spec.caps.per_member.iter().take(index).any(|it| it.period == cap.period) {
             mistakes.add(format!("caps.per_member[{index}].period"), Problem::RepeatedPeriod);
+        }
+    }
+}
+
+fn check_reminders(reminders: &Reminders, mistakes: &mut Mistakes) {
+    for (key, all) in [("points_days", &reminders.points_days), ("tier_days", &reminders.tier_days)]
+    {
+        let path = format!("reminders.{key}");
+        for (index, days) in all.iter().enumerate() {
+            if *days == 0 {
+                mistakes.add(path.clone(), Problem::Zero);
+            } else if *days > DAYS_MAX {
+                mistakes.add(path.clone(), Problem::TooLarge(DAYS_MAX));
+            } else if let Some(other) = all.iter().take(index).position(|it| it == days) {
+                let by = format!("reminder {}", other.saturating_add(1));
+                mistakes.add(path.clone(), Problem::Repeated { value: days.to_string(), by });
+            }
         }
     }
 }

@@ -129,6 +129,8 @@ fn told(
             (*at, What::Review { before, after, level, valid_through })
         }
         Event::LifeExtended { .. }
+        | Event::ExpiryAnnounced { .. }
+        | Event::LevelAtRisk(_)
         | Event::Earned(_)
         | Event::LevelReached { .. }
         | Event::LevelLowered { .. }

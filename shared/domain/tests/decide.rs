@@ -26,6 +26,7 @@ use loyalty_domain::{
     order::{Content, Line, LineKey, Order, OrderRecord, OrderState},
     points::Points,
     program::{Program, ProgramSpec, in_force, in_succession},
+    reminder::due_after,
     timeline::{ITEMS_MAX, What, timeline},
 };
 use serde_json::{Value, json};
@@ -357,6 +358,32 @@ impl Shop {
             _ => None,
         });
         due.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the last entry tells the member.
+    fn told(&self) -> String {
+        let told = self.events.iter().filter_map(|it| match it {
+            Event::ExpiryAnnounced { last_good_day, lots, .. } => {
+                let points = Points::total(lots.iter().map(|it| it.points)).unwrap();
+                Some(format!("{points} through {last_good_day}"))
+            }
+            Event::LevelAtRisk(it) => Some(format!(
+                "{} through {}, then {}, but for {:?} or {:?} orders",
+                it.level,
+                it.valid_through,
+                it.would_be,
+                it.spend_missing.map(Minor::get),
+                it.orders_missing
+            )),
+            _ => None,
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The first day after which a job is to look at the account, after it did on `posted`, if it did.
+    fn due_after(&self, posted: Option<&str>) -> String {
+        let day = due_after(&self.program, &self.account, posted.map(at));
+        day.map_or("never".to_owned(), |it| it.to_string())
     }
 
     /// What the last entry says was asked for beyond what was left of an order.
@@ -3154,4 +3181,146 @@ fn a_timeline_ends_after_a_hundred_things_and_says_so() {
 
     assert_eq!(days(ITEMS_MAX), (100, true));
     assert_eq!(days(ITEMS_MAX + 1), (100, false));
+}
+
+fn reminding() -> Value {
+    json!({"reminders": {"points_days": [30, 7, 1], "tier_days": [30, 7, 1]}})
+}
+
+#[test]
+fn points_that_expire_are_told_of_on_each_of_the_programs_days_once() {
+    let mut shop = Shop::of(reminding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-01-16T12:00Z", 5_000));
+
+    let mut told = Vec::new();
+    let mut day = jiff::civil::date(2024, 12, 1);
+    while day <= jiff::civil::date(2025, 1, 31) {
+        shop.does(post_due(&format!("{day}T00:00Z")));
+        let said = shop.told();
+        if !said.is_empty() {
+            told.push(format!("{day}: {said}"));
+        }
+        day = day.tomorrow().unwrap();
+    }
+
+    // A day before is the last good day itself.
+    let expected = [
+        "2024-12-17: 100 through 2025-01-15",
+        "2024-12-18: 50 through 2025-01-16",
+        "2025-01-09: 100 through 2025-01-15",
+        "2025-01-10: 50 through 2025-01-16",
+        "2025-01-15: 100 through 2025-01-15",
+        "2025-01-16: 50 through 2025-01-16",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(shop.totals(), "earned 150, expired 150");
+}
+
+#[test]
+fn a_job_that_is_late_tells_the_nearest_of_what_it_missed_and_nothing_of_what_is_gone() {
+    let mut shop = Shop::of(reminding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(order("B", "2024-02-15T12:00Z", 5_000));
+
+    let mut late = shop.clone();
+    late.does(post_due("2025-01-12T00:00Z"));
+    assert_eq!(late.told(), "100 through 2025-01-15");
+    late.does(post_due("2025-01-12T00:00Z"));
+    assert_eq!(late.told(), "");
+    late.does(post_due("2025-01-13T00:00Z"));
+    assert_eq!(late.told(), "");
+    late.does(post_due("2025-01-15T00:00Z"));
+    assert_eq!(late.told(), "100 through 2025-01-15");
+    let mut later = shop.clone();
+    later.does(post_due("2025-01-20T00:00Z"));
+    assert_eq!(
+        (later.fell_due().as_str(), later.told().as_str()),
+        ("expired 100", "50 through 2025-02-15")
+    );
+}
+
+#[test]
+fn only_jobs_tell_and_no_order_is_late_for_what_they_told() {
+    let mut shop = Shop::of(reminding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(spend("s", "2024-12-20T12:00Z", 10));
+    assert_eq!(shop.told(), "");
+    shop.does(post_due("2024-12-21T00:00Z"));
+    assert_eq!(shop.told(), "90 through 2025-01-15");
+    // The clock still stands at the use of points.
+    shop.does(order("B", "2024-12-20T18:00Z", 100));
+    assert_eq!(shop.account.clock, Some(at("2024-12-20T18:00Z")));
+}
+
+#[test]
+fn points_that_slide_are_told_of_before_the_day_to_which_they_slid() {
+    let mut shop = Shop::of(reminding());
+    shop.changes_its_program(sliding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    shop.does(post_due("2024-12-17T00:00Z"));
+    assert_eq!(shop.told(), "100 through 2025-01-15");
+
+    shop.does(spend("s", "2024-12-31T12:00Z", 10));
+    for quiet in ["2025-01-09T00:00Z", "2025-01-15T00:00Z", "2025-11-30T00:00Z"] {
+        shop.does(post_due(quiet));
+        assert_eq!(shop.told(), "", "{quiet}");
+    }
+    shop.does(post_due("2025-12-02T00:00Z"));
+    assert_eq!(shop.told(), "90 through 2025-12-31");
+}
+
+#[test]
+fn a_level_that_would_be_lost_is_told_of_with_what_would_save_it() {
+    let mut shop = Shop::of(silver_and_gold_with(reminding()));
+    shop.does(order("A", "2023-01-10T12:00Z", 15_000));
+    shop.does(order("B", "2023-06-10T12:00Z", 5_001));
+    assert_eq!(shop.level(), "silver through 2024-06-30");
+
+    // In June 2024 what was paid in June 2023 does not count any more.
+    shop.does(post_due("2024-05-31T00:00Z"));
+    assert_eq!(shop.told(), "55 through 2024-06-10");
+    let level = "silver through 2024-06-30, then blue, but for Some(10000) or Some(3) orders";
+    shop.does(post_due("2024-06-01T00:00Z"));
+    assert_eq!(shop.told(), level);
+    shop.does(order("C", "2024-06-03T12:00Z", 4_050));
+    shop.does(post_due("2024-06-24T00:00Z"));
+    let level = "silver through 2024-06-30, then blue, but for Some(5950) or Some(2) orders";
+    assert_eq!(shop.told(), level);
+    let mut saved = shop.clone();
+    saved.does(order("D", "2024-06-25T12:00Z", 5_950));
+    saved.does(post_due("2024-06-30T00:00Z"));
+    assert_eq!((saved.level().as_str(), saved.told().as_str()), ("silver through 2025-06-30", ""));
+    shop.does(post_due("2024-06-30T00:00Z"));
+    assert_eq!(shop.told(), level);
+    shop.does(post_due("2024-07-01T00:00Z"));
+    assert_eq!((shop.level().as_str(), shop.told().as_str()), ("blue", ""));
+}
+
+#[test]
+fn a_job_looks_at_an_account_when_something_is_to_be_told() {
+    let mut shop = Shop::of(reminding());
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+    assert_eq!(shop.due_after(None), "2024-12-16");
+
+    // One that found nothing to tell looks again for the next day, and not every night.
+    assert_eq!(shop.due_after(Some("2024-12-17T00:00Z")), "2025-01-08");
+    shop.does(post_due("2024-12-17T00:00Z"));
+    assert_eq!(shop.due_after(None), "2025-01-08");
+    shop.does(post_due("2025-01-15T00:00Z"));
+    assert_eq!(shop.due_after(None), "2025-01-15");
+}
+
+#[test]
+fn without_reminders_nobody_is_told_and_the_account_says_nothing_of_it() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2024-01-15T12:00Z", 10_000));
+
+    shop.does(post_due("2025-01-15T00:00Z"));
+
+    assert_eq!(shop.told(), "");
+    assert_eq!(shop.due_after(None), "2025-01-15");
+    assert_eq!(serde_json::to_value(&shop.account).unwrap().get("announced_through"), None);
+    assert_eq!(serde_json::to_value(shop.program.spec()).unwrap().get("reminders"), None);
 }

@@ -21,6 +21,7 @@ use loyalty_domain::{
     order::OrderState,
     points::{OutOfRange, Points},
     program::Program,
+    reminder::due_after,
 };
 use serde::{Deserialize, Serialize};
 
@@ -426,7 +427,10 @@ fn answer(
                     entry.previous = std::mem::take(&mut recent);
                 }
                 recent.push(entry.id.clone());
-                let due_after = match (&request.command, loaded.due_after, account.due_after()) {
+                let is_job = matches!(request.command, Command::PostDue { .. });
+                let posted_at = is_job.then_some(request.at);
+                let exact = due_after(program, &account, posted_at);
+                let due_after = match (&request.command, loaded.due_after, exact) {
                     (Command::PostDue { .. }, _, exact) | (_, None, exact) => exact,
                     (_, Some(before), exact) => Some(exact.map_or(before, |it| it.min(before))),
                 };

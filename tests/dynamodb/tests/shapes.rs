@@ -16,14 +16,14 @@ use loyalty_domain::{
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
-    program::{Program, ProgramSpec},
+    program::{Program, ProgramSpec, Reminders},
 };
 use loyalty_ledger::{Attempts, Ledger, Reading, execute};
 use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 26] = [
+const SHAPES: [&str; 28] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -37,6 +37,8 @@ const SHAPES: [&str; 26] = [
     r#"{"given_back":"#,
     r#"{"opened":"#,
     r#"{"life_extended":"#,
+    r#"{"expiry_announced":"#,
+    r#"{"level_at_risk":"#,
     r#""cause":"activity""#,
     r#""cause":{"sliding_began":{"at":"#,
     r#"{"waiting":"#,
@@ -76,16 +78,20 @@ fn program() -> Program {
     spec.try_into().unwrap()
 }
 
-/// The program that decides about `request`: for the last member, points slide from 1 March on.
+/// The program that decides about `request`: for one member, points slide from 1 March on; another one is
+/// told before anything is lost.
 fn program_for(request: &Request) -> Program {
     let mut spec = program().spec().clone();
-    if request.member_id().is_some_and(|it| it.as_str() == "m4")
-        && request.at >= at("2026-03-01T00:00:00Z")
-    {
+    let member = request.member_id().map_or("", |it| it.as_str());
+    if member == "m4" && request.at >= at("2026-03-01T00:00:00Z") {
         spec.version = 8;
         spec.effective = "2026-03-01".parse().unwrap();
         spec.earning.expiry = Expiry::Sliding;
         spec.earning.expiry_months = Some(3);
+    }
+    if member == "m5" {
+        spec.version = 9;
+        spec.reminders = Reminders { points_days: vec![7], tier_days: vec![7] };
     }
     spec.try_into().unwrap()
 }
@@ -203,6 +209,13 @@ fn requests() -> Vec<Request> {
         }
         request
     };
+    let reminded = || MemberId::try_from("m5").unwrap();
+    let reminded_by = |mut request: Request| {
+        if let Command::PayOrder(order) = &mut request.command {
+            order.member_id = Some(reminded());
+        }
+        request
+    };
     vec![
         refund("o/1", "early", "2026-01-02T00:00:00Z", line("0", 250)),
         refund("o/1", "wrong", "2026-01-02T00:00:00Z", line("9", 1)),
@@ -247,6 +260,11 @@ fn requests() -> Vec<Request> {
             "2026-12-31".parse().unwrap(),
             "goodwill".try_into().unwrap(),
         ),
+        reminded_by(order("told-1", true, "2026-03-01T12:00:00Z", "GBP", &[3_000])),
+        reminded_by(order("told-2", true, "2026-03-01T13:00:00Z", "GBP", &[2_000])),
+        reminded_by(order("told-3", true, "2026-03-01T14:00:00Z", "GBP", &[1_000])),
+        due_of(reminded(), "2026-03-26T00:00:00Z"),
+        due_of(reminded(), "2027-03-25T00:00:00Z"),
     ]
 }
 

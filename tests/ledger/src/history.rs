@@ -171,6 +171,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
         0..40_u32,
         // Of points that slide: before all that happens, and in the midst of it.
         prop_oneof![Just("2020-01-01"), Just("2020-07-01"), Just("2021-02-28")],
+        prop_oneof![Just("[]"), Just("[30, 7, 1]")],
     )
         .prop_map(
             |(
@@ -184,6 +185,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 lowers,
                 reinstate,
                 effective,
+                reminders,
             )| {
                 let spec: ProgramSpec = serde_json::from_str(&format!(
                     r#"{{
@@ -196,6 +198,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                         "per_member": [{{"period": "month", "points": 1500}}]}},
                     "refunds": {{"shortfall": "{shortfall}", "lowers_level": {lowers}}},
                     "spending": {{"reinstate_days": {reinstate}}},
+                    "reminders": {{"points_days": {reminders}, "tier_days": {reminders}}},
                     "tiers": {{"window": "{window}", "review": "{review}", "levels": [
                         {{"id": "a", "name": "A"}},
                         {{"id": "b", "name": "B", "spend": "200", "orders": 3, "bonus": "0.05"}},

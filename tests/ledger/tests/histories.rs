@@ -101,6 +101,22 @@ proptest! {
             }
             // Replaying them gives the account.
             prop_assert_eq!(&replayed(&entries), &account);
+            // On a later day each time a member is told of what is to come, and of nothing that is gone.
+            let mut told = None;
+            for entry in &entries {
+                let days = events(entry).iter().filter_map(|it| {
+                    if let Event::ExpiryAnnounced { day, last_good_day, .. } = it {
+                        Some((*day, *last_good_day))
+                    } else if let Event::LevelAtRisk(it) = it {
+                        Some((it.day, it.valid_through))
+                    } else {
+                        None
+                    }
+                });
+                let days: Vec<_> = days.collect();
+                prop_assert!(days.iter().all(|(day, last)| told < Some(*day) && day <= last));
+                told = days.first().map_or(told, |(day, _)| Some(*day));
+            }
             // Stored and read again, they are the same.
             for entry in &entries {
                 let json = serde_json::to_string(entry).unwrap();
@@ -207,7 +223,7 @@ proptest! {
             member: 0, hours: 9_000, amounts: vec![20_000, 7_777], excluded: false,
             points_paid: 0, euros: false,
         }]).remove(0);
-        let loyalty_domain::command::Command::PayOrder(mut order) = order.command else {
+        let Command::PayOrder(mut order) = order.command else {
             panic!("not an order");
         };
         order.order_id = OrderId::try_from("late").unwrap();

@@ -620,6 +620,36 @@ fn points_that_last_longer_say_why_and_through_which_day() {
 }
 
 #[test]
+fn what_a_member_was_told_before_a_loss_says_what_would_save_it() {
+    let changes = |day: &str, due: &str| {
+        let due = Request {
+            id: CommandId::Due(member("m1"), day.parse().unwrap()),
+            at: due.parse().unwrap(),
+            command: Command::PostDue { member_id: member("m1") },
+        };
+        let reminders = json!({"reminders": {"points_days": [7], "tier_days": [7]}});
+        let requests = [at(order("o1", "m1", 25_000, 0), "2025-01-10T12:00:00Z"), due];
+        let entries = entries(&reminders, &requests);
+        entries[0]["changes"].clone()
+    };
+
+    let points = json!([{
+        "kind": "expiry_announced", "day": "2025-02-04", "usable_through": "2025-02-10",
+        "lots": [{"lot": "2025-02-10", "points": 250}]
+    }]);
+    assert_eq!(changes("2025-02-04", "2025-02-04T00:00:00Z"), points);
+    let level = json!([
+        {"kind": "expired", "at": "2025-02-11T00:00:00Z", "lot": "2025-02-10", "points": 250},
+        {
+            "kind": "level_at_risk", "day": "2026-01-25", "level": "silver",
+            "valid_through": "2026-01-31", "would_be": "bronze", "spend_missing_minor": 20_000,
+            "orders_missing": null
+        }
+    ]);
+    assert_eq!(changes("2026-01-25", "2026-01-25T00:00:00Z"), level);
+}
+
+#[test]
 fn points_that_never_expire_have_no_end() {
     let ledger = MemoryLedger::default();
     let never = json!({"earning": {"points_per_unit": "1", "pending_days": 5, "expiry": "never"}});

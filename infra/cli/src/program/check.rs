@@ -73,6 +73,11 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
     }
 }
 
+/// Whether what stands at `path` is a list on one line.
+fn is_in_list(path: &str) -> bool {
+    path.starts_with("earning") || path.starts_with("reminders")
+}
+
 fn any_wrong(findings: &Findings, path: &str, keys: [&str; 2]) -> bool {
     keys.iter().any(|it| findings.is_wrong(&format!("{path}.{it}")))
 }
@@ -130,8 +135,8 @@ fn beside(
             let condition = conditions.find(|it| findings.has(it))?;
             Some((condition, "this is a condition"))
         }
-        // The dates stand beside each other.
-        Problem::Repeated { .. } if path.starts_with("earning") => None,
+        // They stand beside each other.
+        Problem::Repeated { .. } if is_in_list(path) => None,
         Problem::NeverExpires => Some(("earning.expiry".to_owned(), "this says so")),
         Problem::RoundingAndDates => {
             Some(("earning.expiry_rounding".to_owned(), "it is moved here already"))
@@ -218,7 +223,7 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         Problem::NoCondition => {
             "write `spend`, `orders` or both: the level is met when one of them is".to_owned()
         }
-        Problem::Repeated { .. } if path.starts_with("earning") => "keep one of them".to_owned(),
+        Problem::Repeated { .. } if is_in_list(path) => "keep one of them".to_owned(),
         Problem::Repeated { .. } => format!("write another `{key}`"),
         Problem::NotAbove { .. } => {
             "levels stand from the lowest to the highest: raise it, or move the level down".to_owned()

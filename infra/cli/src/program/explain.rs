@@ -16,7 +16,7 @@ use loyalty_domain::{
     money::{Currency, Minor},
     order::{Content, Line, Order, OrderState},
     points::{OutOfRange, Points},
-    program::{CapPeriod, LevelSpec, Program, Rank, Review, Shortfall, Window},
+    program::{CapPeriod, LevelSpec, Program, Rank, Reminders, Review, Shortfall, Window},
     rate::Rate,
 };
 
@@ -63,6 +63,7 @@ fn write_all(program: &Program, out: &mut String) -> fmt::Result {
     write_campaigns(program, out)?;
     write_caps(program, out)?;
     write_refunds(program, out)?;
+    write_reminders(program, out)?;
     write_examples(program, out)
 }
 
@@ -384,6 +385,33 @@ fn write_refunds(program: &Program, out: &mut String) -> fmt::Result {
     )
 }
 
+fn write_reminders(program: &Program, out: &mut String) -> fmt::Result {
+    let Reminders { points_days, tier_days } = &program.spec().reminders;
+    if points_days.is_empty() && tier_days.is_empty() {
+        return Ok(());
+    }
+    section(out, "Reminders")?;
+    let days =
+        |all: &[u32]| joined(all.iter().map(|it| format!("{it} {}", plural(*it, "day", "days"))));
+    if !points_days.is_empty() {
+        let days = days(points_days);
+        sentence(
+            out,
+            &format!("Members are told of points that expire this long before: {days}."),
+        )?;
+    }
+    if !tier_days.is_empty() {
+        let days = days(tier_days);
+        sentence(
+            out,
+            &format!(
+                "Whoever no longer meets the level is told this long before its review: {days}."
+            ),
+        )?;
+    }
+    Ok(())
+}
+
 /// An order and a refund of half of it, at the lowest and at the highest level.
 fn write_examples(program: &Program, out: &mut String) -> fmt::Result {
     let top = program.levels().len().saturating_sub(1);
@@ -444,6 +472,8 @@ impl Example {
                 | Event::Spent { .. }
                 | Event::GivenBack { .. }
                 | Event::LifeExtended { .. }
+                | Event::ExpiryAnnounced { .. }
+                | Event::LevelAtRisk(_)
                 | Event::Opened(_) => (),
             }
         }

@@ -13,7 +13,7 @@ use loyalty_domain::{
     points::Points,
     program::{
         Benefits, Campaign, CapPeriod, Caps, Earning, Exclude, LevelSpec, MemberCap, ProgramSpec,
-        Refunds, Review, Shortfall, Spending, TiersSpec, Window,
+        Refunds, Reminders, Review, Shortfall, Spending, TiersSpec, Window,
     },
     rate::{Rate, RateError},
 };
@@ -55,6 +55,14 @@ pub(super) fn spec(table: &mut Table<'_>) -> ProgramSpec {
             tiers,
         ),
         campaigns: table.tables("campaigns", None, campaign),
+        reminders: table.table("reminders", None, |table| Reminders {
+            points_days: table.list(
+                "points_days",
+                "points_days = [30, 7, 1]",
+                whole(u32::MAX.into()),
+            ),
+            tier_days: table.list("tier_days", "tier_days = [30, 7, 1]", whole(u32::MAX.into())),
+        }),
     }
 }
 

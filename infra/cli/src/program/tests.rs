@@ -85,6 +85,10 @@ fn every_model_of_expiry_is_explained() {
     let sliding = explained("expiry = \"sliding\"\nexpiry_months = 12\n");
     assert!(sliding.contains("all others last as if earned on that day."), "{sliding}");
     assert!(sliding.contains("used on 2026-01-01 last through 2027-01-01 at least."), "{sliding}");
+    let told = "[reminders]\npoints_days = [30, 1]\ntier_days = [7]\n";
+    let told = explain::explain(&parse("x.toml", &format!("{STANDARD}\n{told}")).unwrap());
+    assert!(told.contains("expire this long before: 30 days, 1 day."), "{told}");
+    assert!(told.contains("this long before its review: 7 days."), "{told}");
     let never = explained("expiry = \"never\"\n");
     assert!(never.contains("They never expire."), "{never}");
 }
