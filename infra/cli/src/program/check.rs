@@ -240,7 +240,8 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         Problem::NeverExpires => {
             format!("take `{key}` out, or `expiry` if points shall expire")
         }
-        Problem::RoundingAndDates => "keep the one that is meant".to_owned(),
-        Problem::RepeatedPeriod => "keep the one that is meant".to_owned(),
+        Problem::RoundingAndDates | Problem::RepeatedPeriod => {
+            "keep the one that is meant".to_owned()
+        }
     }
 }
