@@ -352,28 +352,7 @@ fn example(operation: Operation) -> Value {
             }],
             "next": "eyJiZWZvcmUiOjIsInZpYSI6bnVsbH0"
         }),
-        Operation::OwnTimeline | Operation::Timeline => json!({
-            "member_id": "17850",
-            "as_of": "2026-02-10T09:30:00Z",
-            "through": "2028-02-10",
-            "items": [
-                {
-                    "kind": "points_available", "at": "2026-02-20T18:01:00Z", "points": 52,
-                    "debt_paid": 0, "usable_through": "2027-02-28",
-                    "balance": {"available": 172, "pending": 0, "held": 0, "debt": 0}
-                },
-                {
-                    "kind": "points_expire", "at": "2027-02-01T00:00:00Z", "points": 120,
-                    "usable_through": "2027-01-31",
-                    "balance": {"available": 52, "pending": 0, "held": 0, "debt": 0}
-                },
-                {
-                    "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "base-2",
-                    "level": "base-1", "change": "lowered", "valid_through": null
-                }
-            ],
-            "is_whole": true
-        }),
+        Operation::OwnTimeline | Operation::Timeline => example_of_timeline(),
         Operation::Program => json!({
             "name": "Standard", "version": 1, "effective": "2026-01-01", "currency": "GBP",
             "time_zone": "Europe/London",
@@ -407,4 +386,29 @@ fn example(operation: Operation) -> Value {
             "status": "ok", "as_of": "2026-02-10T09:30:00Z", "release": "0.1.0", "program_version": 1
         }),
     }
+}
+
+fn example_of_timeline() -> Value {
+    json!({
+        "member_id": "17850",
+        "as_of": "2026-02-10T09:30:00Z",
+        "through": "2028-02-10",
+        "items": [
+            {
+                "kind": "points_available", "at": "2026-02-20T18:01:00Z", "points": 52,
+                "debt_paid": 0, "usable_through": "2027-02-28",
+                "balance": {"available": 172, "pending": 0, "held": 0, "debt": 0}
+            },
+            {
+                "kind": "points_expire", "at": "2027-02-01T00:00:00Z", "points": 120,
+                "usable_through": "2027-01-31",
+                "balance": {"available": 52, "pending": 0, "held": 0, "debt": 0}
+            },
+            {
+                "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "base-2",
+                "level": "base-1", "change": "lowered", "valid_through": null
+            }
+        ],
+        "is_whole": true
+    })
 }

@@ -33,7 +33,7 @@ pub enum Expiry {
 
 impl Expiry {
     /// Whether it is what programs had before there was a choice.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     pub(crate) fn is_fixed(&self) -> bool {
         *self == Self::Fixed
     }

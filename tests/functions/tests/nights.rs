@@ -81,7 +81,7 @@ fn but_for_its_entries(mut account: Account) -> Account {
 /// The program of the year, but that points are gone so soon that nights have something to do.
 fn program() -> Program {
     let mut spec = program_of_the_year().spec().clone();
-    spec.earning.expiry_months = 1;
+    spec.earning.expiry_months = Some(1);
     spec.try_into().unwrap()
 }
 

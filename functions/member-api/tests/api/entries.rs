@@ -611,7 +611,7 @@ fn points_that_last_longer_say_why_and_through_which_day() {
         "kind": "life_extended", "from": "2026-01-12", "usable_through": "2026-02-12",
         "cause": "activity", "reason": null
     });
-    assert_eq!(extended("2026-01-01"), [activity.clone()]);
+    assert_eq!(extended("2026-01-01"), std::slice::from_ref(&activity));
     let began = json!({
         "kind": "life_extended", "from": "2026-01-11", "usable_through": "2026-02-11",
         "cause": "sliding_began", "reason": null
