@@ -966,7 +966,7 @@ impl TryFrom<&Event> for Change {
             Event::Expired { at, lot, points } => {
                 Self::Expired { at: *at, lot: lot.given, points: points.get() }
             }
-            Event::Reviewed { at, level, valid_through } => Self::LevelReviewed {
+            Event::Reviewed { at, level, valid_through, before: _ } => Self::LevelReviewed {
                 at: *at,
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
@@ -985,11 +985,11 @@ impl TryFrom<&Event> for Change {
                     becomes: earned.becomes.into(),
                 }
             }
-            Event::LevelReached { level, valid_through } => Self::LevelReached {
+            Event::LevelReached { level, valid_through, before: _ } => Self::LevelReached {
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
             },
-            Event::LevelLowered { level, valid_through } => Self::LevelLowered {
+            Event::LevelLowered { level, valid_through, before: _ } => Self::LevelLowered {
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
             },

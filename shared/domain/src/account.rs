@@ -299,11 +299,11 @@ impl Account {
                 Ok(())
             }
             Event::Reviewed { level, valid_through, .. }
-            | Event::LevelLowered { level, valid_through } => {
+            | Event::LevelLowered { level, valid_through, .. } => {
                 self.tier = Tier { level: Some(level.clone()), valid_through: *valid_through };
                 Ok(())
             }
-            Event::LevelReached { level, valid_through } => {
+            Event::LevelReached { level, valid_through, .. } => {
                 self.tier =
                     Tier { level: Some(level.clone()), valid_through: Some(*valid_through) };
                 Ok(())

@@ -357,7 +357,8 @@ impl<'a> Work<'a> {
         if tier.level.as_ref() == Some(&level.id) && tier.valid_through == Some(valid_through) {
             return Ok(());
         }
-        self.record(Event::LevelReached { level: level.id.clone(), valid_through })
+        let before = due::level_before(self.program, &self.account, qualified);
+        self.record(Event::LevelReached { level: level.id.clone(), valid_through, before })
     }
 
     fn correct_order(
@@ -412,7 +413,8 @@ impl<'a> Work<'a> {
         }
         let Some(level) = self.program.levels().get(qualified) else { return Ok(()) };
         let valid_through = self.account.tier.valid_through.filter(|_| qualified > 0);
-        self.record(Event::LevelLowered { level: level.id.clone(), valid_through })
+        let before = due::level_before(self.program, &self.account, qualified);
+        self.record(Event::LevelLowered { level: level.id.clone(), valid_through, before })
     }
 
     /// What `correction` does to the order at this instant.

@@ -1,13 +1,15 @@
 //! What falls due by itself as an account's clock moves: maturity, expiry, reviews, and that points begin
 //! to slide.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use crate::{
     account::Account,
     calendar::Month,
     decide::Work,
-    event::Event,
+    event::{Event, LevelBefore},
     expiry::{Cause, Promise},
     points::OutOfRange,
     program::{Program, Rank, Review},
@@ -147,7 +149,8 @@ fn review(
     let rank = rank_after_review(program, account, month)?;
     let Some(level) = program.levels().get(rank) else { return Ok(None) };
     let valid_through = if rank == 0 { None } else { Some(month.plus(12)?.last_day()) };
-    Ok(Some(Event::Reviewed { at, level: level.id.clone(), valid_through }))
+    let before = level_before(program, account, rank);
+    Ok(Some(Event::Reviewed { at, level: level.id.clone(), valid_through, before }))
 }
 
 /// The rank that a review leaves, which measures by the months that end with `month`.
@@ -162,6 +165,21 @@ pub(crate) fn rank_after_review(
     Ok(match tiers.review {
         Review::ToQualifying => qualified,
         Review::OneLevel => qualified.max(rank(program, account).saturating_sub(1)),
+    })
+}
+
+/// What the level in force is to one of rank `given`.
+pub(crate) fn level_before(
+    program: &Program,
+    account: &Account,
+    given: Rank,
+) -> Option<LevelBefore> {
+    let rank = rank(program, account);
+    let level = program.levels().get(rank)?;
+    Some(match rank.cmp(&given) {
+        Ordering::Less => LevelBefore::Lower(level.id.clone()),
+        Ordering::Equal => LevelBefore::Same,
+        Ordering::Greater => LevelBefore::Higher(level.id.clone()),
     })
 }
 

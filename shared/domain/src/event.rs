@@ -59,6 +59,9 @@ pub enum Event {
         level: LevelId,
         /// Until when, but for the lowest level.
         valid_through: Option<Date>,
+        /// The one before; `None` of entries that were kept before levels said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<LevelBefore>,
     },
     /// An order earned, counted and, if the account was late, was at once available or expired.
     Earned(Box<Earned>),
@@ -68,6 +71,9 @@ pub enum Event {
         level: LevelId,
         /// Until when.
         valid_through: Date,
+        /// The one before; `None` of entries that were kept before levels said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<LevelBefore>,
     },
     /// A refund lowered the level before its review, as the program wants it.
     LevelLowered {
@@ -75,6 +81,9 @@ pub enum Event {
         level: LevelId,
         /// Until when, but for the lowest level.
         valid_through: Option<Date>,
+        /// The one before; `None` of entries that were kept before levels said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<LevelBefore>,
     },
     /// A refund, cancellation or change took effect on an order.
     Corrected(Box<Corrected>),
@@ -149,6 +158,19 @@ impl Event {
     }
 }
 
+/// The level in force just before one was given, and how the program that gave it ranks the two: who reads
+/// an entry has no program at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelBefore {
+    /// A lower one: the member was raised.
+    Lower(LevelId),
+    /// The same one: only its validity is another.
+    Same,
+    /// A higher one: the member was lowered.
+    Higher(LevelId),
+}
+
 /// A level that its review would lower, if nothing else counted until then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelAtRisk {
@@ -198,6 +220,9 @@ pub struct Opened {
     /// The month that is looked back from: that of the instant at which it took effect, or the one in
     /// which the validity of its level ended.
     pub counted_in: Month,
+    /// The level before `tier`; `None` if that is, and of entries that were kept before levels said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<LevelBefore>,
 }
 
 /// What an order earned.

@@ -128,6 +128,8 @@ impl Work<'_> {
         let this_month = Month::of(today);
         let valid_through = tier.as_ref().and_then(|it| it.valid_through);
         let counted_in = valid_through.map_or(this_month, |it| Month::of(it).min(this_month));
+        let brought = tier.as_ref().and_then(|it| self.program.rank_of(it.level.as_ref()?));
+        let before = brought.and_then(|it| due::level_before(self.program, &self.account, it));
         let opened = Opened {
             lots,
             pending: self.pending_of(pending)?,
@@ -138,6 +140,7 @@ impl Work<'_> {
             months: opening.months.clone(),
             earlier: opening.earlier,
             counted_in,
+            before,
         };
         self.record(Event::Opened(Box::new(opened)))?;
         // What fell due before they were brought does not fall due for them.

@@ -123,7 +123,7 @@ fn told(
             let last_good_day = before.last_good_day(*lot);
             (*at, What::Expires { points: *points, last_good_day })
         }
-        Event::Reviewed { at, level, valid_through } => {
+        Event::Reviewed { at, level, valid_through, before: _ } => {
             let (before, after) = (due::rank(program, before), due::rank(program, after));
             let (level, valid_through) = (level.clone(), *valid_through);
             (*at, What::Review { before, after, level, valid_through })

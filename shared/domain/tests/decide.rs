@@ -14,7 +14,7 @@ use loyalty_domain::{
     command::{Command, Correction, RefundLine, Request},
     decide::{Decision, Held, Rejection, SpendState, decide},
     due,
-    event::{Event, LotUse, Settled},
+    event::{Event, LevelBefore, LotUse, Settled},
     expiry::{Cause, NEVER},
     id::{
         ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, ReasonCode, RefundId, RequestKey,
@@ -358,6 +358,25 @@ impl Shop {
             _ => None,
         });
         due.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the last entry says of the level, each time with the one before.
+    fn levels(&self) -> String {
+        let said = self.events.iter().filter_map(|it| {
+            let (level, before) = match it {
+                Event::Reviewed { level, before, .. }
+                | Event::LevelReached { level, before, .. }
+                | Event::LevelLowered { level, before, .. } => (level, before.as_ref()?),
+                Event::Opened(it) => (it.tier.as_ref()?.level.as_ref()?, it.before.as_ref()?),
+                _ => return None,
+            };
+            Some(match before {
+                LevelBefore::Lower(before) => format!("{level} after a lower {before}"),
+                LevelBefore::Same => format!("{level} again"),
+                LevelBefore::Higher(before) => format!("{level} after a higher {before}"),
+            })
+        });
+        said.collect::<Vec<_>>().join(", ")
     }
 
     /// What the last entry tells the member.
@@ -2056,6 +2075,40 @@ fn a_refund_lowers_the_level_at_once_if_the_program_says_so() {
 }
 
 #[test]
+fn an_entry_that_gives_a_level_says_which_was_before_and_whether_it_was_lower() {
+    let fields = json!({"tiers": {"review": "to_qualifying"}, "refunds": {"lowers_level": true}});
+    let mut shop = Shop::of(silver_and_gold_with(fields));
+    let steps = [
+        // From the lowest, which nobody gave.
+        (order("A", "2024-03-10T12:00Z", 10_000).into(), "silver after a lower blue"),
+        (order("B", "2024-06-10T12:00Z", 100).into(), "silver again"),
+        (order("C", "2024-06-11T12:00Z", 100).into(), ""),
+        (order("D", "2024-07-10T12:00Z", 40_000).into(), "gold after a lower silver"),
+        (refund("D", "r", "2024-07-11T12:00Z", 35_000), "silver after a higher gold"),
+    ];
+
+    for (request, said) in steps {
+        shop.does(request);
+        assert_eq!(shop.levels(), said);
+    }
+    assert_eq!(shop.as_of("2025-07-31T23:00Z").levels(), "blue after a higher silver");
+}
+
+#[test]
+fn a_level_that_is_no_longer_in_the_program_was_the_lowest() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    shop.changes_its_program(json!({"tiers": {"levels": [
+        {"id": "white", "name": "White"},
+        {"id": "gold", "name": "Gold", "spend": "500"},
+    ]}}));
+
+    shop.does(order("B", "2024-06-10T12:00Z", 40_000));
+
+    assert_eq!(shop.levels(), "gold after a lower white");
+}
+
+#[test]
 fn what_was_refunded_does_not_count_toward_a_level() {
     let mut shop = Shop::of(silver_and_gold());
     shop.does(order("A", "2024-01-10T12:00Z", 6_000));
@@ -2630,17 +2683,19 @@ fn a_brought_level_takes_no_better_one_away() {
         let mut shop = Shop::of(silver_and_gold());
         shop.does(order("A", "2026-01-10T12:00Z", 20_000));
         shop.does(brought);
-        shop.level()
+        (shop.level(), shop.levels())
     };
+    let is = |level: &str, said: &str| (level.to_owned(), said.to_owned());
     let brings = || brings("2026-01-15T12:00Z");
 
-    assert_eq!(level_after(brings().level("gold", Some("2026-02-28"))), "gold through 2026-02-28");
-    let silver = "silver through 2027-01-31";
+    let gold = is("gold through 2026-02-28", "gold after a lower silver");
+    assert_eq!(level_after(brings().level("gold", Some("2026-02-28"))), gold);
+    let silver = is("silver through 2027-01-31", "");
     assert_eq!(level_after(brings().level("silver", Some("2026-12-31"))), silver);
     assert_eq!(level_after(brings().level("blue", None)), silver);
     // Its review would leave silver for less time.
     assert_eq!(level_after(brings().level("gold", Some("2025-12-31"))), silver);
-    let longer = "silver through 2027-06-30";
+    let longer = is("silver through 2027-06-30", "silver again");
     assert_eq!(level_after(brings().level("silver", Some("2027-06-30"))), longer);
 }
 
@@ -2654,12 +2709,14 @@ fn a_brought_level_that_has_ended_is_reviewed_at_once_by_what_was_brought_with_i
             brought = brought.month(month, *spend, 1);
         }
         shop.does(brought);
-        (shop.level(), shop.fell_due())
+        (shop.level(), shop.levels())
     };
-    let is = |level: &str, due: &str| (level.to_owned(), due.to_owned());
+    let is = |level: &str, said: &str| {
+        (level.to_owned(), format!("gold after a lower blue, {said} after a higher gold"))
+    };
 
-    assert_eq!(level_with(&[("2025-06", 9_999)]), is("blue", "reviewed blue"));
-    let silver = is("silver through 2026-06-30", "reviewed silver");
+    assert_eq!(level_with(&[("2025-06", 9_999)]), is("blue", "blue"));
+    let silver = is("silver through 2026-06-30", "silver");
     assert_eq!(level_with(&[("2024-07", 10_000), ("2025-07", 90_000)]), silver);
 }
 

@@ -56,6 +56,9 @@ const SHAPES: [&str; 28] = [
 
 const GOLDEN: &str = "tests/data/items.golden";
 
+/// Those of its items that older code wrote otherwise, as it did: without the level before.
+const OLDER: &str = "tests/data/items.older";
+
 fn program() -> Program {
     let spec: ProgramSpec = serde_json::from_str(
         r#"{
@@ -297,10 +300,38 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     for line in golden.lines() {
         engine.overwrite("ledger-1", &serde_json::from_str(line).unwrap());
     }
-    for (request, entry) in requests().iter().zip(entries) {
+    for (request, entry) in requests().iter().zip(&entries) {
         let read = ledger.load(request, Reading::Newest).await.unwrap().entry.unwrap();
-        assert_eq!(read, entry);
+        assert_eq!(read, *entry);
     }
     let answers = format!("{:?}", ledger.load(&requests()[0], Reading::Cheap).await.unwrap());
     assert!(answers.contains("Waiting"), "{answers}");
+
+    let older = fs::read_to_string(root.join(OLDER)).unwrap();
+    for line in older.lines() {
+        engine.overwrite("ledger-1", &serde_json::from_str(line).unwrap());
+    }
+    let mut others = 0;
+    for (request, entry) in requests().iter().zip(&entries) {
+        let read = ledger.load(request, Reading::Newest).await.unwrap().entry.unwrap();
+        others += usize::from(read != *entry);
+        let [read, written] = [&read, entry].map(|it| serde_json::to_value(it).unwrap());
+        assert_eq!(read, without_before(written));
+    }
+    assert_eq!(others, older.lines().count(), "each of them is of an entry, and differs");
+}
+
+/// An entry as older code kept it.
+fn without_before(mut entry: Value) -> Value {
+    if let Some(fields) = entry.as_object_mut() {
+        fields.remove("before");
+        for it in fields.values_mut() {
+            *it = without_before(it.take());
+        }
+    } else if let Some(items) = entry.as_array_mut() {
+        for it in items {
+            *it = without_before(it.take());
+        }
+    }
+    entry
 }

@@ -458,7 +458,7 @@ impl Example {
         for event in events {
             match event {
                 Event::Earned(it) => earned = Some(*it),
-                Event::LevelReached { level, valid_through } => {
+                Event::LevelReached { level, valid_through, .. } => {
                     let level = program.levels().iter().find(|it| it.id == level);
                     reached = level.map(|it| (it.name.clone(), valid_through));
                 }
