@@ -48,6 +48,7 @@ pub struct Member {
 /// A balance, in points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Points {
     /// What can be used: the sum of all lots.
     pub available: u64,
@@ -298,6 +299,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub enum Source {
     /// An order was paid.
     Order {
@@ -350,6 +352,7 @@ pub enum Source {
     Due {
         /// Up to the first instant of which day.
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        #[cfg_attr(feature = "schemas", schemars(with = "crate::schema::Day"))]
         day: Date,
     },
 }
@@ -614,9 +617,11 @@ pub enum Settlement {
 /// Points of a lot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct LotUse {
     /// Which lot.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    #[cfg_attr(feature = "schemas", schemars(with = "crate::schema::Day"))]
     pub lot: Date,
     /// How many.
     pub points: u64,
@@ -1184,7 +1189,7 @@ fn minor(spend: Spend) -> u64 {
     u64::try_from(spend.minor()).unwrap_or(u64::MAX)
 }
 
-fn lot_uses(uses: &[event::LotUse]) -> Vec<LotUse> {
+pub(crate) fn lot_uses(uses: &[event::LotUse]) -> Vec<LotUse> {
     uses.iter().map(|it| LotUse { lot: it.lot.given, points: it.points.get() }).collect()
 }
 

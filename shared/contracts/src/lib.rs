@@ -1,5 +1,5 @@
-//! JSON that crosses a border: events of orders and balances in, with their schemas, and what the API
-//! answers.
+//! JSON that crosses a border: events of orders and balances in, events of points and levels out, with
+//! their schemas, and what the API answers.
 //!
 //! Read in this order:
 //!
@@ -7,12 +7,14 @@
 //! 2. [`mod@event`]: from the bytes of a message to an event;
 //! 3. [`error`]: why a message is no event;
 //! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
-//! 5. [`work`]: what we ask ourselves to do about what falls due;
-//! 6. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
+//! 5. [`announcement`]: what the shop is told;
+//! 6. [`work`]: what we ask ourselves to do about what falls due;
+//! 7. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
 //!
 //! There is deliberately no clock and no I/O: whoever received a message says when.
 #![warn(clippy::arithmetic_side_effects)]
 
+pub mod announcement;
 pub mod api;
 pub mod balance;
 pub mod error;

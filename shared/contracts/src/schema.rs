@@ -6,6 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, js
 use serde_json::{Map, Value, json};
 
 use crate::{
+    announcement::{
+        Announcement, BalanceTakenOver, PointsAvailable, PointsClawedBack, PointsEarned,
+        PointsExpired, PointsGivenBack, PointsSpent, SOURCE, TierChanged, TierRenewed,
+    },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
     work::{PlanDue, PostDue},
@@ -100,6 +104,50 @@ fn document<T: JsonSchema>(
     Ok(Document { file_name, text })
 }
 
+/// The schemas of all that the shop is told, whose files are in `shared/contracts/announcements/schemas`.
+///
+/// # Errors
+///
+/// As [`documents`].
+pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
+    Ok(vec![
+        announcement::<BalanceTakenOver>("balance.taken_over", "balance.taken_over.v1.json")?,
+        announcement::<PointsAvailable>("points.available", "points.available.v1.json")?,
+        announcement::<PointsClawedBack>("points.clawed_back", "points.clawed_back.v1.json")?,
+        announcement::<PointsEarned>("points.earned", "points.earned.v1.json")?,
+        announcement::<PointsExpired>("points.expired", "points.expired.v1.json")?,
+        announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
+        announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
+        announcement::<TierChanged>("tier.changed", "tier.changed.v1.json")?,
+        announcement::<TierRenewed>("tier.renewed", "tier.renewed.v1.json")?,
+    ])
+}
+
+fn announcement<T: JsonSchema>(
+    name: &str,
+    file_name: &'static str,
+) -> Result<Document, serde_json::Error> {
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let detail = Announcement::<T>::json_schema(&mut generator);
+    let definitions = generator.take_definitions(true);
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("{name}, version 1"),
+        "description": "An event in the envelope of EventBridge. What is not described may be there, too.",
+        "type": "object",
+        "required": ["detail-type", "source", "detail"],
+        "properties": {
+            "detail-type": { "const": name },
+            "source": { "const": SOURCE },
+            "detail": detail
+        },
+        "$defs": definitions
+    });
+    let mut text = serde_json::to_string_pretty(&sorted(schema))?;
+    text.push('\n');
+    Ok(Document { file_name, text })
+}
+
 /// The same value with keys in order, whatever features the library was built with, and texts on one
 /// line.
 fn sorted(value: Value) -> Value {
@@ -151,6 +199,10 @@ macro_rules! scalars {
 }
 
 scalars! {
+    /// The only version.
+    One, {
+        "const": 1
+    };
     /// What ids and names may be.
     Id, {
         "description": "1 to 128 bytes of UTF-8, compared byte for byte, not blank, without control \

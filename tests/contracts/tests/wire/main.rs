@@ -2,6 +2,7 @@
 // So that lints know helpers for tests.
 #![cfg(test)]
 
+mod announcements;
 mod examples;
 mod fingerprint;
 mod importer;
@@ -50,6 +51,19 @@ fn wrong() -> Vec<(String, Vec<u8>)> {
 
 fn is_json(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|it| it == "json")
+}
+
+/// The first line in which two texts differ.
+fn difference(is: &str, should_be: &str) -> String {
+    let lines = is.lines().map(Some).chain(std::iter::repeat(None));
+    let others = should_be.lines().map(Some).chain(std::iter::repeat(None));
+    let (index, (is, should_be)) = lines
+        .zip(others)
+        .take(is.lines().count().max(should_be.lines().count()))
+        .enumerate()
+        .find(|(_, (is, should_be))| is != should_be)
+        .unwrap_or((0, (None, None)));
+    format!("line {}:\n- {}\n+ {}", index + 1, is.unwrap_or("(end)"), should_be.unwrap_or("(end)"))
 }
 
 /// When every message of these tests is received.

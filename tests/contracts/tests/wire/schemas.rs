@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use loyalty_contracts::{parse, schema::documents};
 use serde_json::Value;
 
-use crate::{examples, path, received_at, wrong};
+use crate::{difference, examples, path, received_at, wrong};
 
 /// The event of a schema, as `order.paid`.
 fn event_of(file_name: &str) -> &str {
@@ -32,19 +32,6 @@ fn validators() -> Vec<(String, Validator)> {
 /// The name of the event that a message says it is.
 fn name_of(message: &Value) -> Option<&str> {
     message.get("detail-type").or_else(|| message.get("type")).and_then(Value::as_str)
-}
-
-/// The first line in which two texts differ.
-fn difference(is: &str, should_be: &str) -> String {
-    let lines = is.lines().map(Some).chain(std::iter::repeat(None));
-    let others = should_be.lines().map(Some).chain(std::iter::repeat(None));
-    let (index, (is, should_be)) = lines
-        .zip(others)
-        .take(is.lines().count().max(should_be.lines().count()))
-        .enumerate()
-        .find(|(_, (is, should_be))| is != should_be)
-        .unwrap_or((0, (None, None)));
-    format!("line {}:\n- {}\n+ {}", index + 1, is.unwrap_or("(end)"), should_be.unwrap_or("(end)"))
 }
 
 #[test]
