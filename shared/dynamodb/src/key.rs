@@ -52,7 +52,7 @@ impl Key {
 
     /// Where an account is.
     pub(crate) fn of_account(member_id: &MemberId) -> Self {
-        Self::new(format!("M#{}", Escaped(member_id.as_str())), "A")
+        Self::new(format!("{MEMBER}{}", Escaped(member_id.as_str())), "A")
     }
 
     /// Where a version of the program is. Digits are padded, so that versions sort as numbers do.
@@ -73,6 +73,17 @@ impl Key {
         Self::new(self.pk.clone(), format!("{}{PART}{index}", self.sk))
     }
 
+    /// Whether an entry can be here, or what is to become one: no account, no part but the first, and
+    /// nothing that only counts others.
+    pub(crate) fn is_of_entry(&self) -> bool {
+        !self.pk.starts_with(MEMBER) && self.sk != HEAD && !self.sk.contains(PART)
+    }
+
+    /// Whether it is in the partition of an order, which names no member.
+    pub(crate) fn is_under_order(&self) -> bool {
+        self.pk.starts_with(ORDERS)
+    }
+
     /// The key as attributes.
     pub(crate) fn attributes(&self) -> [(String, AttributeValue); 2] {
         [
@@ -82,6 +93,10 @@ impl Key {
     }
 }
 
+/// What the partitions of accounts begin with.
+const MEMBER: &str = "M#";
+/// What the partitions of orders begin with.
+const ORDERS: &str = "O#";
 /// The partition of the versions of the program.
 pub(crate) const PROGRAMS: &str = "P";
 /// The sort key of an order's entry, and of the entries that are alone in their partition.
@@ -143,6 +158,30 @@ mod tests {
         assert_eq!(keys[0], Key::of_order(&order("a#1")));
         assert_eq!(keys[1].sk, "R#r%23+1");
         assert_eq!(keys[2].sk, "R#r#+1");
+    }
+
+    #[test]
+    fn entries_are_told_from_all_else_by_their_keys() {
+        let order = |it: &str| OrderId::try_from(it).unwrap();
+        let member = || MemberId::try_from("m#+1").unwrap();
+        let refund = || RefundId::try_from("H#+1").unwrap();
+        let entries = [
+            CommandId::Order(order("a")),
+            CommandId::Refund(order("a"), refund()),
+            CommandId::Cancel(order("H")),
+            CommandId::Opening(member()),
+            CommandId::Due(member(), jiff::civil::date(2026, 1, 31)),
+        ];
+
+        for id in &entries {
+            let key = Key::of_entry(id);
+            assert!(key.is_of_entry(), "{key:?}");
+            assert!(!key.part(1).is_of_entry(), "{key:?}");
+            assert!(!Key::of_spend_head(id).is_of_entry(), "{key:?}");
+            assert_eq!(key.is_under_order(), id.order_id().is_some(), "{key:?}");
+        }
+        assert!(!Key::of_account(&member()).is_of_entry());
+        assert!(!Key::of_order_head(&order("a")).is_of_entry());
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end;
 //! 5. `due`: who is to be looked at by a day;
-//! 6. `program`: the versions of the program.
+//! 6. `program`: the versions of the program;
+//! 7. `stream`: entries as they become known, and `scan`: all of them.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
@@ -18,10 +19,14 @@ mod item;
 mod key;
 mod load;
 mod program;
+mod scan;
+mod stream;
 
 use std::sync::Arc;
 
 pub use program::Published;
+pub use scan::{Page, Segment};
+pub use stream::{StreamEvent, StreamRecord};
 
 use aws_sdk_dynamodb::{
     Client,

@@ -314,7 +314,7 @@ impl DynamoDbLedger {
     }
 }
 
-fn key_of(item: &Item) -> Result<Key, LedgerError> {
+pub(crate) fn key_of(item: &Item) -> Result<Key, LedgerError> {
     let (pk, sk) = (item::text(item, "pk")?, item::text(item, "sk")?);
     Ok(Key { pk: pk.to_owned(), sk: sk.to_owned() })
 }

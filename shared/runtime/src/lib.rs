@@ -7,7 +7,8 @@
 //! 3. [`log`] and [`metric`]: what people and alarms see;
 //! 4. `aws`: the clients, with their timeouts and retries;
 //! 5. [`program`]: the versions of the program, read once in a while;
-//! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless.
+//! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless;
+//! 7. `publish`: what the shop is told of an entry, onto a bus.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -22,4 +23,6 @@ pub mod log;
 pub mod metric;
 pub mod patience;
 pub mod program;
+#[cfg(feature = "events")]
+pub mod publish;
 pub mod settings;

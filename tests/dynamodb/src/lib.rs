@@ -74,6 +74,16 @@ impl Engine {
 
     /// New tables, which are empty.
     pub fn tables(&self) -> Tables {
+        self.create_tables(&json!({"StreamEnabled": false}))
+    }
+
+    /// New tables with the stream of the template. Each write is slower the more there were before.
+    pub fn tables_with_stream(&self) -> Tables {
+        let view = "NEW_AND_OLD_IMAGES";
+        self.create_tables(&json!({"StreamEnabled": true, "StreamViewType": view}))
+    }
+
+    fn create_tables(&self, stream: &Value) -> Tables {
         let number = self.tables.fetch_add(1, Ordering::Relaxed);
         let tables =
             Tables { ledger: format!("ledger-{number}"), program: format!("program-{number}") };
@@ -91,6 +101,7 @@ impl Engine {
                     {"AttributeName": "dd", "KeyType": "RANGE"}
                 ],
             }],
+            "StreamSpecification": stream,
         }));
         self.create(json!({
             "TableName": tables.program, "BillingMode": "PAY_PER_REQUEST",
@@ -101,6 +112,33 @@ impl Engine {
             "AttributeDefinitions": texts(&["pk", "sk"]),
         }));
         tables
+    }
+
+    /// Every record of the stream of `table`, as Lambda hands it over.
+    pub fn stream(&self, table: &str) -> Vec<Value> {
+        let request = serde_json::from_value(json!({"TableName": table})).unwrap();
+        let streams = serde_json::to_value(self.database.list_streams(request).unwrap()).unwrap();
+        let arn = &streams["Streams"][0]["StreamArn"];
+        let request = serde_json::from_value(json!({"StreamArn": arn})).unwrap();
+        let stream = serde_json::to_value(self.database.describe_stream(request).unwrap()).unwrap();
+        let shards = stream["StreamDescription"]["Shards"].as_array().unwrap();
+        assert_eq!(shards.len(), 1, "the engine's streams have one shard");
+        let request = serde_json::from_value(json!({
+            "StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"
+        }));
+        let iterator = self.database.get_shard_iterator(request.unwrap()).unwrap();
+        let mut next = iterator.shard_iterator;
+        let mut records = Vec::new();
+        while let Some(iterator) = next.take() {
+            let request = serde_json::from_value(json!({"ShardIterator": iterator})).unwrap();
+            let answer = self.database.get_records(request).unwrap();
+            if answer.records.is_empty() {
+                break;
+            }
+            records.extend(answer.records.iter().map(|it| serde_json::to_value(it).unwrap()));
+            next = answer.next_shard_iterator;
+        }
+        records
     }
 
     /// Writes `item` over whatever is there, past every condition.

@@ -142,18 +142,23 @@ fn merged(under: &Value, over: &Value) -> Value {
     }
 }
 
-/// Every queue event of every function: the function's id and properties, the event's properties.
-fn queue_events(template: &Value) -> Vec<(&str, Value, Value)> {
+/// Every event of a type of every function: the function's id and properties, the event's properties.
+fn events_of<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, Value, Value)> {
     let mut events = Vec::new();
     for (function, properties) in functions(template) {
         for (_, event) in entries(&properties, "/Events") {
-            if text(event, "/Type") == "SQS" {
+            if text(event, "/Type") == kind {
                 events.push((function, properties.clone(), event["Properties"].clone()));
             }
         }
     }
-    assert!(!events.is_empty(), "no function reads a queue");
+    assert!(!events.is_empty(), "no function has an event of {kind}");
     events
+}
+
+/// Every queue event of every function.
+fn queue_events(template: &Value) -> Vec<(&str, Value, Value)> {
+    events_of(template, "SQS")
 }
 
 /// The logical id that `!GetAtt <id>.<attribute>` names.
@@ -190,6 +195,9 @@ const ACCRUE: &str = "/Resources/AccruePointsFunction/Properties";
 const ORDERS_EVENT: &str = "/Resources/AccruePointsFunction/Properties/Events/Orders/Properties";
 const ACCRUE_STATEMENTS: &str =
     "/Resources/AccruePointsRole/Properties/Policies/0/PolicyDocument/Statement";
+const STREAM_EVENT: &str = "/Resources/PublishEventsFunction/Properties/Events/Entries/Properties";
+const PUBLISH_STATEMENTS: &str =
+    "/Resources/PublishEventsRole/Properties/Policies/0/PolicyDocument/Statement";
 const READER_STATEMENT: &str =
     "/Resources/MemberApiRole/Properties/Policies/0/PolicyDocument/Statement/0";
 
@@ -726,6 +734,12 @@ fn the_ledger_has_the_keys_of_the_decision_and_a_stream() {
     );
 }
 
+/// The logical id of the bucket whose objects `!Sub ${<id>.Arn}/*` names.
+fn bucket_of_objects(value: &Value) -> Option<&str> {
+    let id = value.get("Fn::Sub")?.as_str()?.strip_prefix("${")?.strip_suffix(".Arn}/*")?;
+    id.bytes().all(|it| it.is_ascii_alphanumeric()).then_some(id)
+}
+
 /// The role of a function, and every (action, resource) that it allows.
 fn permissions<'a>(template: &'a Value, role: &str) -> Vec<(&'a str, &'a Value)> {
     let mut found = Vec::new();
@@ -794,9 +808,12 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
                     wrongs.push(format!("{name} allows more than one action: {action}"));
                 }
                 // A reference names one resource; a text could name many, but an index has no other.
+                let is_one = get_att(resource, "Arn").or_else(|| get_att(resource, "StreamArn"));
                 let is_index = text(resource, "/Fn::Sub") == "${LedgerTable.Arn}/index/due"
                     && action == "dynamodb:Query";
-                if get_att(resource, "Arn").is_none() && !is_index {
+                // Nobody knows what an object will be called, but which bucket it is in.
+                let is_object = action == "s3:PutObject" && bucket_of_objects(resource).is_some();
+                if is_one.is_none() && !is_index && !is_object {
                     wrongs.push(format!("{name} allows {action} on {resource}"));
                 }
             }
@@ -823,6 +840,8 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
             (statement, "Resource", json!({ "Fn::Sub": "${LedgerTable.Arn}/index/*" })),
             // An index is read and no more.
             (statement, "Resource", json!({ "Fn::Sub": "${LedgerTable.Arn}/index/due" })),
+            (&format!("{PUBLISH_STATEMENTS}/4"), "Action", json!("s3:GetObject")),
+            (&format!("{PUBLISH_STATEMENTS}/4"), "Resource", json!({ "Fn::Sub": "*/*" })),
             (statement, "NotAction", json!("iam:PassRole")),
             (role, "ManagedPolicyArns", json!(["arn:aws:iam::aws:policy/AdministratorAccess"])),
             (role, "Policies", json!([])),
@@ -938,6 +957,210 @@ fn whoever_reads_a_queue_may() {
         &[
             (&statement, "Action", json!("sqs:ReceiveMessage")),
             (&statement, "Resource", json!({ "Fn::GetAtt": "UnhandledOrdersQueue.Arn" })),
+        ],
+    );
+}
+
+#[test]
+fn a_record_of_a_stream_that_cannot_be_handled_gets_out_of_the_way_and_is_kept() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        for (function, properties, event) in events_of(template, "DynamoDB") {
+            if event["FunctionResponseTypes"] != json!(["ReportBatchItemFailures"]) {
+                wrongs.push(format!("{function} loses the failures it reports"));
+            }
+            if event["BisectBatchOnFunctionError"] != json!(true) {
+                wrongs.push(format!("{function} fails good records with a bad one"));
+            }
+            // Without them, one record stops its shard for a day.
+            if !(1..=100).contains(&number(&event, "/MaximumRetryAttempts")) {
+                wrongs.push(format!("{function} tries a record for ever, or never again"));
+            }
+            // What is older than a day is gone from the stream without a trace.
+            let age_s = number(&event, "/MaximumRecordAgeInSeconds");
+            if !(60..24 * 60 * 60).contains(&age_s) {
+                wrongs.push(format!("{function} lets the stream forget records"));
+            }
+            if text(&event, "/StartingPosition") != "TRIM_HORIZON" {
+                wrongs.push(format!("{function} leaves out what was written before it"));
+            }
+            // A queue would get no more than where in the stream a record was.
+            let kept = &event["DestinationConfig"]["OnFailure"];
+            let bucket = get_att(&kept["Destination"], "Arn").unwrap_or_default();
+            if text(kept, "/Type") != "S3"
+                || text(template, &format!("/Resources/{bucket}/Type")) != "AWS::S3::Bucket"
+            {
+                wrongs.push(format!("{function} keeps no record that it cannot handle"));
+            }
+            if event["MetricsConfig"] != json!({ "Metrics": ["EventCount"] }) {
+                wrongs.push(format!("nobody can count what {function} gives up"));
+            }
+            let table = get_att(&event["Stream"], "StreamArn").unwrap_or_default();
+            let stream = format!("/Resources/{table}/Properties/StreamSpecification");
+            if template.pointer(&stream).is_none() {
+                wrongs.push(format!("{function} reads a stream that is not there"));
+            }
+            // AWS refuses the event source of a role that may not; the local AWS does not look.
+            let role = get_att(&properties["Role"], "Arn").unwrap_or_default();
+            let allowed = permissions(template, role);
+            for action in ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"] {
+                if !allowed.contains(&(&format!("dynamodb:{action}"), &event["Stream"])) {
+                    wrongs.push(format!("{function} may not {action}"));
+                }
+            }
+            if !allowed.contains(&("s3:ListBucket", &kept["Destination"])) {
+                wrongs.push(format!("{function} may not see what is kept"));
+            }
+            let may_keep = |(action, resource): &(&str, &Value)| {
+                *action == "s3:PutObject" && bucket_of_objects(resource) == Some(bucket)
+            };
+            if !allowed.iter().any(may_keep) {
+                wrongs.push(format!("{function} may not keep anything"));
+            }
+        }
+        wrongs
+    }
+
+    let on_failure = format!("{STREAM_EVENT}/DestinationConfig/OnFailure");
+    check(
+        rule,
+        &[
+            (STREAM_EVENT, "FunctionResponseTypes", Value::Null),
+            (STREAM_EVENT, "BisectBatchOnFunctionError", Value::Null),
+            (STREAM_EVENT, "MaximumRetryAttempts", Value::Null),
+            (STREAM_EVENT, "MaximumRetryAttempts", json!(-1)),
+            (STREAM_EVENT, "MaximumRecordAgeInSeconds", Value::Null),
+            (STREAM_EVENT, "MaximumRecordAgeInSeconds", json!(86_400)),
+            (STREAM_EVENT, "StartingPosition", json!("LATEST")),
+            (STREAM_EVENT, "DestinationConfig", Value::Null),
+            (STREAM_EVENT, "MetricsConfig", Value::Null),
+            (STREAM_EVENT, "Stream", json!({ "Fn::GetAtt": "ProgramTable.StreamArn" })),
+            (&on_failure, "Type", json!("SQS")),
+            (&on_failure, "Destination", json!({ "Fn::GetAtt": "UnhandledOrdersQueue.Arn" })),
+            (&format!("{PUBLISH_STATEMENTS}/0"), "Action", json!("dynamodb:GetRecords")),
+            (&format!("{PUBLISH_STATEMENTS}/3"), "Action", json!("s3:ListBucketVersions")),
+            (
+                &format!("{PUBLISH_STATEMENTS}/4"),
+                "Resource",
+                json!({ "Fn::Sub": "${OtherBucket.Arn}/*" }),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_stream_s_filter_takes_what_may_be_an_entry_and_leaves_accounts_alone() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        for (function, _, event) in events_of(template, "DynamoDB") {
+            let filters = items(&event, "/FilterCriteria/Filters");
+            let [filter] = filters.as_slice() else {
+                wrongs.push(format!("{function} has not one filter"));
+                continue;
+            };
+            let pattern = serde_json::from_str::<Value>(text(filter, "/Pattern"));
+            let wanted = json!({
+                // A mark that becomes an order's entry is modified.
+                "eventName": ["INSERT", "MODIFY"],
+                "dynamodb": {
+                    // A kind of entry that is new has a key that nobody thought of here.
+                    "Keys": { "sk": { "S": [{ "anything-but": ["A", "H"] }] } },
+                    "NewImage": { "b": { "B": [{ "exists": true }] } }
+                }
+            });
+            if pattern.ok() != Some(wanted) {
+                wrongs.push(format!("{function} is told of other records"));
+            }
+        }
+        wrongs
+    }
+
+    let filter = format!("{STREAM_EVENT}/FilterCriteria/Filters/0");
+    check(
+        rule,
+        &[
+            (STREAM_EVENT, "FilterCriteria", Value::Null),
+            (&filter, "Pattern", json!("{\"eventName\":[\"INSERT\"]}")),
+            (&filter, "Pattern", json!("{")),
+        ],
+    );
+}
+
+#[test]
+fn every_bucket_is_closed_encrypted_and_outlives_its_stack_but_not_for_ever() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let mut by_tls_alone = BTreeSet::new();
+        for (_, policy) in resources(template, "AWS::S3::BucketPolicy") {
+            let bucket = reference(&policy["Properties"]["Bucket"]).unwrap_or_default();
+            let deny = json!([{
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [
+                    { "Fn::GetAtt": format!("{bucket}.Arn") },
+                    { "Fn::Sub": format!("${{{bucket}.Arn}}/*") }
+                ],
+                "Condition": { "Bool": { "aws:SecureTransport": false } }
+            }]);
+            if policy["Properties"]["PolicyDocument"]["Statement"] == deny {
+                by_tls_alone.insert(bucket);
+            }
+        }
+        for (name, bucket) in resources(template, "AWS::S3::Bucket") {
+            let properties = &bucket["Properties"];
+            let closed = json!({
+                "BlockPublicAcls": true,
+                "BlockPublicPolicy": true,
+                "IgnorePublicAcls": true,
+                "RestrictPublicBuckets": true
+            });
+            if properties["PublicAccessBlockConfiguration"] != closed
+                || !by_tls_alone.contains(name)
+            {
+                wrongs.push(format!("{name} is open"));
+            }
+            let owned = json!({ "Rules": [{ "ObjectOwnership": "BucketOwnerEnforced" }] });
+            if properties["OwnershipControls"] != owned {
+                wrongs.push(format!("{name} holds what is others'"));
+            }
+            let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"];
+            if text(encryption, "/0/ServerSideEncryptionByDefault/SSEAlgorithm").is_empty() {
+                wrongs.push(format!("{name} is not encrypted"));
+            }
+            let rules = items(properties, "/LifecycleConfiguration/Rules");
+            let forgets = |it: &&Value| {
+                text(it, "/Status") == "Enabled" && number(it, "/ExpirationInDays") >= 30
+            };
+            if !rules.iter().any(forgets) {
+                wrongs.push(format!("{name} is kept for ever, or not for long"));
+            }
+            if text(bucket, "/DeletionPolicy") != "RetainExceptOnCreate"
+                || text(bucket, "/UpdateReplacePolicy") != "Retain"
+            {
+                wrongs.push(format!("{name} goes with its stack"));
+            }
+        }
+        wrongs
+    }
+
+    let bucket = "/Resources/FailedRecordsBucket";
+    let properties = "/Resources/FailedRecordsBucket/Properties";
+    let closed = format!("{properties}/PublicAccessBlockConfiguration");
+    let policy = "/Resources/FailedRecordsPolicy/Properties";
+    check(
+        rule,
+        &[
+            (bucket, "DeletionPolicy", json!("Delete")),
+            (bucket, "UpdateReplacePolicy", Value::Null),
+            (properties, "PublicAccessBlockConfiguration", Value::Null),
+            (&closed, "BlockPublicPolicy", json!(false)),
+            (properties, "OwnershipControls", Value::Null),
+            (properties, "BucketEncryption", Value::Null),
+            (properties, "LifecycleConfiguration", Value::Null),
+            (&format!("{properties}/LifecycleConfiguration/Rules/0"), "Status", json!("Disabled")),
+            (policy, "Bucket", json!({ "Ref": "OtherBucket" })),
+            (&format!("{policy}/PolicyDocument/Statement/0"), "Effect", json!("Allow")),
         ],
     );
 }
@@ -1147,6 +1370,18 @@ fn every_function_and_every_queue_has_its_alarms() {
                 }
             }
         }
+        for (name, properties, event) in events_of(template, "DynamoDB") {
+            let tried_ms =
+                1_000 * number(&properties, "/Timeout") * number(&event, "/MaximumRetryAttempts");
+            if threshold("IteratorAge", name) != Some(tried_ms) {
+                wrongs.push(format!("nobody sees that the stream of {name} stands still"));
+            }
+            // As SAM names a mapping.
+            let mapping = format!("{name}Entries");
+            if threshold("DroppedEventCount", &mapping) != Some(0) {
+                wrongs.push(format!("nobody sees what {name} gives up"));
+            }
+        }
         for (name, _) in resources(template, "AWS::ApiGatewayV2::Api") {
             if threshold("5xx", name) != Some(0) {
                 wrongs.push(format!("nobody sees that {name} fails"));
@@ -1164,6 +1399,9 @@ fn every_function_and_every_queue_has_its_alarms() {
             ("/Resources", "UndeliveredOrderEventsAlarm", Value::Null),
             ("/Resources", "OrdersAgeAlarm", Value::Null),
             ("/Resources", "ApiFailuresAlarm", Value::Null),
+            ("/Resources", "FailedRecordsAlarm", Value::Null),
+            ("/Resources", "PublishEventsAgeAlarm", Value::Null),
+            (STREAM_EVENT, "MaximumRetryAttempts", json!(11)),
             ("/Resources/AccruePointsDurationAlarm/Properties", "Threshold", json!(31_000)),
             ("/Resources/OrdersAgeAlarm/Properties", "AlarmActions", Value::Null),
             ("/Resources/OrdersAgeAlarm/Properties", "TreatMissingData", Value::Null),

@@ -18,7 +18,8 @@ use super::{
 use crate::program;
 
 /// The functions, as `ls functions` has them.
-pub(crate) const FUNCTIONS: [&str; 3] = ["accrue-points", "expire-points", "member-api"];
+pub(crate) const FUNCTIONS: [&str; 4] =
+    ["accrue-points", "expire-points", "member-api", "publish-events"];
 
 /// Builds the functions, deploys the template to your AWS account, and publishes a program.
 ///
@@ -179,7 +180,8 @@ impl Deploy {
         let write = |out: &mut dyn Write| {
             writeln!(out, "\nThe stack {name} stands.\n")?;
             writeln!(out, "API           {}", outputs.api_url)?;
-            writeln!(out, "orders queue  {}\n", outputs.orders_queue_url)?;
+            writeln!(out, "orders queue  {}", outputs.orders_queue_url)?;
+            writeln!(out, "event bus     {}\n", outputs.event_bus_name)?;
             if programs.is_empty() {
                 writeln!(out, "Orders wait until there is a program:")?;
                 writeln!(out, "  cargo loyalty program publish PROGRAM{flags}")?;
@@ -272,6 +274,7 @@ pub(crate) struct Outputs {
     pub(crate) undelivered_order_events_queue_url: Option<String>,
     pub(crate) expiry_work_queue_url: String,
     pub(crate) unhandled_expiry_work_queue_url: String,
+    pub(crate) event_bus_name: String,
     pub(crate) ledger_table_name: String,
     pub(crate) program_table_name: String,
 }
@@ -369,6 +372,7 @@ pub(crate) fn outputs(root: &Path, name: &str, access: &Access) -> Result<Output
         undelivered_order_events_queue_url: find("UndeliveredOrderEventsQueueUrl"),
         expiry_work_queue_url: output("ExpiryWorkQueueUrl")?,
         unhandled_expiry_work_queue_url: output("UnhandledExpiryWorkQueueUrl")?,
+        event_bus_name: output("EventBusName")?,
         ledger_table_name: output("LedgerTableName")?,
         program_table_name: output("ProgramTableName")?,
     })
