@@ -38,6 +38,7 @@ enum Command {
     Import(stack::import::ImportHistory),
     OpeningBalances(opening::OpeningBalances),
     Redrive(stack::redrive::Redrive),
+    Republish(stack::republish::Republish),
     RunDay(stack::run_day::RunDay),
     /// Checks a program file, explains it in plain sentences, or publishes it.
     #[command(subcommand)]
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Deploy(deploy) => deploy.run(&mut out).map_err(Into::into),
         Command::Import(import) => import.run(&mut out).map_err(Into::into),
         Command::Redrive(redrive) => redrive.run(&mut out).map_err(Into::into),
+        Command::Republish(republish) => republish.run(&mut out).map_err(Into::into),
         Command::RunDay(run_day) => run_day.run(&mut out).map_err(Into::into),
         Command::OpeningBalances(opening) => opening.run(&mut out).map_err(Into::into),
         Command::Program(program) => program.run(&mut out).map_err(Into::into),

@@ -1,5 +1,5 @@
 //! The very template and the very binaries on a local AWS.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::{
     collections::BTreeMap,
@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{
-    QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible},
+    QueueAttributeName::{
+        ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible, QueueArn,
+    },
     SendMessageBatchRequestEntry,
 };
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
-use loyalty_contracts::parse;
+use loyalty_contracts::{announcement::SOURCE, parse};
 use loyalty_domain::program::Program;
 use loyalty_dynamodb::DynamoDbLedger;
 use loyalty_ledger::{
@@ -78,6 +81,81 @@ async fn orders_on_the_queue_become_the_accounts_of_simulate_and_poison_is_kept_
     let letters = dead_letters(&sqs, stack.output("unhandled_orders_queue_url")).await;
     let wanted = POISON.iter().map(|(body, reason)| ((*body).to_owned(), (*reason).to_owned()));
     assert_eq!(letters, wanted.collect::<BTreeMap<_, _>>());
+}
+
+/// Has the shop listen: all that is told comes to a queue, whose address it is.
+async fn listen(stack: &Stack, sqs: &aws_sdk_sqs::Client) -> String {
+    let queue = sqs.create_queue().queue_name("shop-listens").send().await.unwrap();
+    let queue = queue.queue_url().unwrap().to_owned();
+    let asked = sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueArn);
+    let arn = asked.send().await.unwrap().attributes().unwrap()[&QueueArn].clone();
+    let events = stack.aws().eventbridge(Duration::from_secs(20));
+    let (bus, rule) = (stack.output("event_bus_name"), "shop-listens");
+    let pattern = format!("{{\"source\":[\"{SOURCE}\"]}}");
+    let put = events.put_rule().name(rule).event_bus_name(bus).event_pattern(pattern);
+    put.send().await.unwrap();
+    let target = Target::builder().id("queue").arn(arn).build().unwrap();
+    let put = events.put_targets().rule(rule).event_bus_name(bus).targets(target);
+    assert_eq!(put.send().await.unwrap().failed_entry_count(), 0);
+    queue
+}
+
+/// The `number` events that come to `queue`, repeats left out, as (id, name, member, points).
+async fn heard(
+    sqs: &aws_sdk_sqs::Client,
+    queue: &str,
+    number: usize,
+) -> BTreeMap<String, (String, String, Option<u64>)> {
+    let mut heard = BTreeMap::new();
+    let deadline = Deadline::after(Duration::from_mins(2));
+    while heard.len() < number {
+        assert!(!deadline.left().is_zero(), "only this was heard: {heard:#?}");
+        let received = sqs.receive_message().queue_url(queue).max_number_of_messages(10);
+        let received = received.wait_time_seconds(1).send().await.unwrap();
+        for message in received.messages() {
+            let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let (name, detail) = (text(&event["detail-type"]), &event["detail"]);
+            assert_eq!(event["source"], SOURCE, "{event}");
+            let told = (name, text(&detail["member_id"]), detail["points"].as_u64());
+            heard.insert(text(&detail["id"]), told);
+        }
+    }
+    heard
+}
+
+#[tokio::test]
+async fn what_an_order_does_is_told_on_the_bus_and_told_again_by_the_same_ids() {
+    let stack = Stack::up("deployed-events", PROGRAM, 0);
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let shop = listen(&stack, &sqs).await;
+    let order = |id: &str, member: &str, amount_minor: u32| {
+        format!(
+            r#"{{"type": "order.paid", "order_id": "{id}", "member_id": "{member}", "currency": "GBP",
+            "paid_at": "2026-03-01T12:00:00Z",
+            "lines": [{{"id": "1", "sku": "A", "quantity": 1, "amount_minor": {amount_minor}}}]}}"#
+        )
+    };
+    let (first, second) = (order("1", "m1", 1_999), order("2", "m2", 50_000));
+
+    send(&sqs, stack.output("orders_queue_url"), &[&first, &second, &first]).await;
+    // The second order reaches a level as well.
+    let told = heard(&sqs, &shop, 3).await;
+
+    let values: Vec<_> = told.values().cloned().collect();
+    let earned = |member: &str, points| ("points.earned".to_owned(), member.to_owned(), points);
+    assert!(values.contains(&earned("m1", Some(19))), "{values:?}");
+    assert!(values.contains(&earned("m2", Some(500))), "{values:?}");
+    let level = ("tier.changed".to_owned(), "m2".to_owned(), None);
+    assert!(values.contains(&level), "{values:?}");
+
+    let time = ["--from", "2026-03-01T12:00:00Z", "--to", "2026-03-01T12:00:01Z"];
+    let said = succeed(stack.command(&["republish"]).args(time));
+    assert_eq!(number(&said, "events, each with the id that it had"), 3, "{said}");
+    assert_eq!(heard(&sqs, &shop, 3).await, told);
+    let before = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-03-01T12:00:00Z"];
+    let said = succeed(stack.command(&["republish"]).args(before));
+    assert_eq!(number(&said, "events, each with the id that it had"), 0, "{said}");
 }
 
 /// The demo's events in a file, moved by whole days so that the last was yesterday.

@@ -2,13 +2,15 @@
 //!
 //! Read in this order: [`tools`], which are pinned; [`local`], the local AWS; [`issuer`], who signs tokens;
 //! [`deploy`], the very template; [`target`], which stack a command is about; [`send`], events onto the
-//! queue in their order; [`import`] and [`redrive`], which use it; [`run_day`], a night at once.
+//! queue in their order; [`import`] and [`redrive`], which use it; [`republish`], which tells the shop again;
+//! [`run_day`], a night at once.
 
 pub(crate) mod deploy;
 pub(crate) mod import;
 mod issuer;
 mod local;
 pub(crate) mod redrive;
+pub(crate) mod republish;
 pub(crate) mod run_day;
 pub(crate) mod send;
 pub(crate) mod target;
@@ -177,6 +179,29 @@ pub(crate) enum StackError {
     /// The ledger did not say what was answered.
     #[error("the ledger did not say what was answered; run again, this goes on where it was")]
     NotRead(#[source] LedgerError),
+    /// The ledger could not be read to its end.
+    #[error(
+        "the ledger could not be read to its end; run again, what is told twice has the same id"
+    )]
+    NotScanned(#[source] LedgerError),
+    /// The bus did not take what was to be told.
+    #[error(
+        "the event bus did not take {left} of the events; run again, what is told twice has the same id"
+    )]
+    NotTold {
+        left: u64,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Entries are not what this code wrote.
+    #[error(
+        "{} not told: this release does not know what they say; run the newest one",
+        if *.entries == 1 { "1 entry is".to_owned() } else { format!("{entries} entries are") }
+    )]
+    Unreadable { entries: u64 },
+    /// A time has no length.
+    #[error("nothing lies between --from and --to: --to is the later one, and itself not told")]
+    NoTime,
     /// Events were sent and are not answered.
     #[error(
         "{} not answered: of the same stack, `cargo loyalty status` says what waits, and `cargo loyalty \

@@ -21,7 +21,7 @@ use aws_smithy_http_client::{
 use loyalty_domain::program::Program;
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_ledger::program::Programs as _;
-use loyalty_runtime::aws::Aws;
+use loyalty_runtime::{aws::Aws, publish::EventBridgeBus};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
@@ -108,6 +108,7 @@ pub(crate) struct Stack {
     flags: String,
     ledger: DynamoDbLedger,
     sqs: aws_sdk_sqs::Client,
+    bus: EventBridgeBus,
     runtime: Runtime,
 }
 
@@ -179,7 +180,9 @@ impl Stack {
         // One each, since each looks for credentials once.
         let ledger = DynamoDbLedger::new(aws.dynamodb(CALL_TIMEOUT), tables);
         let sqs = aws.sqs(CALL_TIMEOUT);
-        Self { title, outputs, local_api, flags, ledger, sqs, runtime }
+        let events = aws.eventbridge(CALL_TIMEOUT);
+        let bus = EventBridgeBus::new(events, outputs.event_bus_name.clone());
+        Self { title, outputs, local_api, flags, ledger, sqs, bus, runtime }
     }
 
     /// The flags that name it to another command, each with a space before it.
@@ -205,6 +208,11 @@ impl Stack {
     /// All versions of its program.
     pub(crate) fn programs(&self) -> Result<Arc<[Program]>, StackError> {
         self.wait(self.ledger.programs()).map_err(StackError::NotRead)
+    }
+
+    /// Where the shop is told.
+    pub(crate) const fn bus(&self) -> &EventBridgeBus {
+        &self.bus
     }
 
     /// A client of its queues.
