@@ -11,7 +11,7 @@ use crate::{
     decide::Rejection,
     expiry::Cause,
     id::{CommandId, LevelId},
-    money::{Minor, Spend},
+    money::{Currency, Minor, Spend},
     order::{KeptLine, OrderRecord},
     points::Points,
 };
@@ -187,6 +187,9 @@ pub struct LevelAtRisk {
     pub spend_missing: Option<Minor>,
     /// How many orders must come, likewise; 0: the next one that counts is enough.
     pub orders_missing: Option<u32>,
+    /// The program's currency; `None` of entries that were kept before they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
 }
 
 /// How many points of a lot.

@@ -113,5 +113,6 @@ fn at_risk(
         would_be: would_be.id.clone(),
         spend_missing,
         orders_missing: orders.map(|it| it.saturating_sub(measure.orders)),
+        currency: Some(program.spec().currency),
     }))
 }

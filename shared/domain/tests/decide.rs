@@ -387,10 +387,11 @@ impl Shop {
                 Some(format!("{points} through {last_good_day}"))
             }
             Event::LevelAtRisk(it) => Some(format!(
-                "{} through {}, then {}, but for {:?} or {:?} orders",
+                "{} through {}, then {}, but for {} {:?} or {:?} orders",
                 it.level,
                 it.valid_through,
                 it.would_be,
+                it.currency.unwrap().code(),
                 it.spend_missing.map(Minor::get),
                 it.orders_missing
             )),
@@ -3338,12 +3339,12 @@ fn a_level_that_would_be_lost_is_told_of_with_what_would_save_it() {
     // In June 2024 what was paid in June 2023 does not count any more.
     shop.does(post_due("2024-05-31T00:00Z"));
     assert_eq!(shop.told(), "55 through 2024-06-10");
-    let level = "silver through 2024-06-30, then blue, but for Some(10000) or Some(3) orders";
+    let level = "silver through 2024-06-30, then blue, but for GBP Some(10000) or Some(3) orders";
     shop.does(post_due("2024-06-01T00:00Z"));
     assert_eq!(shop.told(), level);
     shop.does(order("C", "2024-06-03T12:00Z", 4_050));
     shop.does(post_due("2024-06-24T00:00Z"));
-    let level = "silver through 2024-06-30, then blue, but for Some(5950) or Some(2) orders";
+    let level = "silver through 2024-06-30, then blue, but for GBP Some(5950) or Some(2) orders";
     assert_eq!(shop.told(), level);
     let mut saved = shop.clone();
     saved.does(order("D", "2024-06-25T12:00Z", 5_950));
