@@ -12,8 +12,10 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::Balance,
-    event::{self, Corrected, Earned, Event, LevelBefore, Opened, Settled},
+    event::{self, Corrected, Earned, Event, LevelAtRisk, LevelBefore, Opened, Settled},
+    expiry::Cause,
     id::{CommandId, LevelId, MemberId},
+    money::{Currency, Minor},
     points::{self, OutOfRange},
 };
 #[cfg(feature = "schemas")]
@@ -40,6 +42,8 @@ pub struct Happened<'a> {
     pub member_id: &'a MemberId,
     /// Its number in that account.
     pub sequence: u64,
+    /// The instant that its sender named; of what a job posts, the beginning of its day.
+    pub sent_at: Timestamp,
     /// When it took effect.
     pub at: Timestamp,
     /// The version of the program that it was decided by.
@@ -95,10 +99,16 @@ pub enum What {
     PointsClawedBack(PointsClawedBack),
     /// `points.expired`.
     PointsExpired(PointsExpired),
+    /// `points.expiring`.
+    PointsExpiring(PointsExpiring),
+    /// `points.extended`.
+    PointsExtended(PointsExtended),
     /// `points.spent`.
     PointsSpent(PointsSpent),
     /// `points.given_back`.
     PointsGivenBack(PointsGivenBack),
+    /// `tier.at_risk`.
+    TierAtRisk(TierAtRisk),
     /// `tier.changed`.
     TierChanged(TierChanged),
     /// `tier.renewed`.
@@ -116,8 +126,11 @@ impl What {
             Self::PointsAvailable(_) => "points.available",
             Self::PointsClawedBack(_) => "points.clawed_back",
             Self::PointsExpired(_) => "points.expired",
+            Self::PointsExpiring(_) => "points.expiring",
+            Self::PointsExtended(_) => "points.extended",
             Self::PointsSpent(_) => "points.spent",
             Self::PointsGivenBack(_) => "points.given_back",
+            Self::TierAtRisk(_) => "tier.at_risk",
             Self::TierChanged(_) => "tier.changed",
             Self::TierRenewed(_) => "tier.renewed",
             Self::BalanceTakenOver(_) => "balance.taken_over",
@@ -250,6 +263,51 @@ pub enum ExpiredFrom {
     New,
 }
 
+/// Points will be gone soon, and the member should hear of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct PointsExpiring {
+    /// How many: who uses as many by the last day loses none of them. Points that end sooner are used
+    /// before them, so those count on top.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// The last day on which they can be used.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub usable_through: Date,
+    /// The day on which the member is to hear of it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub day: Date,
+    /// Which lots have how many of them.
+    pub lots: Vec<LotUse>,
+}
+
+/// All points that were not gone last longer than they were to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct PointsExtended {
+    /// Those whose last day was this one or a later one.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub from: Date,
+    /// They can be used through this day at least.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub usable_through: Date,
+    /// Why.
+    pub cause: ExtendedBy,
+    /// The code of the reason that staff gave. `null`: it was not staff.
+    pub reason: Option<String>,
+}
+
+/// Why points last longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum ExtendedBy {
+    /// Staff gave the member more time.
+    Staff,
+    /// From now on the program lets whoever earns or uses points keep them.
+    SlidingBegan,
+}
+
 /// Points were used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
@@ -276,6 +334,36 @@ pub struct PointsGivenBack {
     /// How many stay lost, because their lots expired meanwhile.
     #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
     pub lost: u64,
+}
+
+/// A level will be lost at its end, if nothing else counts until then, and the member should hear of it.
+///
+/// Either what is missing in money or what is missing in orders is enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TierAtRisk {
+    /// The level's id.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub level: String,
+    /// Its last day.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub valid_through: Date,
+    /// The day on which the member is to hear of it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub day: Date,
+    /// The id of the level that the review would leave.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub would_be: String,
+    /// The program's currency. `null`: the entry is older than that this is kept.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::CurrencyCode>"))]
+    pub currency: Option<&'static str>,
+    /// What the lines that count of orders of this month would have to come to, in minor units. `null`: it
+    /// cannot be kept by spending.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
+    pub spend_missing_minor: Option<u64>,
+    /// How many orders of this month it would take; 0: the next one is enough. `null`: it cannot be kept by
+    /// a number of orders.
+    pub orders_missing: Option<u32>,
 }
 
 /// Another level is in force.
@@ -387,7 +475,7 @@ pub fn announcements(entry: Happened<'_>) -> Result<Vec<Announcement>, NotAnnoun
                 member_id: entry.member_id.as_str().to_owned(),
                 sequence: entry.sequence,
                 number,
-                at: event.fell_due_at().unwrap_or(entry.at),
+                at: happened_at(&entry, event),
                 source: Source::from(entry.id),
                 program_version: entry.program_version,
                 balance: entry.balance.into(),
@@ -396,6 +484,27 @@ pub fn announcements(entry: Happened<'_>) -> Result<Vec<Announcement>, NotAnnoun
         }
     }
     Ok(all)
+}
+
+/// When `event` of `entry` happened.
+fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
+    match event {
+        // Telling moves no clock, so the entry may have taken effect long before the day of telling.
+        Event::ExpiryAnnounced { .. } | Event::LevelAtRisk(_) => entry.at.max(entry.sent_at),
+        Event::Matured { .. }
+        | Event::Lapsed { .. }
+        | Event::Expired { .. }
+        | Event::Reviewed { .. }
+        | Event::Earned(_)
+        | Event::LevelReached { .. }
+        | Event::LevelLowered { .. }
+        | Event::Corrected(_)
+        | Event::CorrectionRefused { .. }
+        | Event::Spent { .. }
+        | Event::GivenBack { .. }
+        | Event::Opened(_)
+        | Event::LifeExtended { .. } => event.fell_due_at().unwrap_or(entry.at),
+    }
 }
 
 /// The id of what is called `name` and told of the event at `index` of `entry`.
@@ -442,9 +551,16 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
         Event::Corrected(corrected) => told_of_correction(entry, corrected)?,
         // It changed nothing, and the shop sees it in the statement.
         Event::CorrectionRefused { .. } => Vec::new(),
-        Event::LifeExtended { .. } | Event::ExpiryAnnounced { .. } | Event::LevelAtRisk(_) => {
-            Vec::new()
+        Event::LifeExtended { from, through, cause } => told_of_extension(*from, *through, cause),
+        Event::ExpiryAnnounced { day, last_good_day, lots } => {
+            vec![What::PointsExpiring(PointsExpiring {
+                points: points::Points::total(lots.iter().map(|it| it.points))?.get(),
+                usable_through: *last_good_day,
+                day: *day,
+                lots: lot_uses(lots),
+            })]
         }
+        Event::LevelAtRisk(at_risk) => vec![told_of_risk(at_risk)],
         Event::Spent { uses } => vec![What::PointsSpent(PointsSpent {
             points: points::Points::total(uses.iter().map(|it| it.points))?.get(),
             lots: lot_uses(uses),
@@ -460,6 +576,29 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
             })]
         }
         Event::Opened(opened) => told_of_opening(opened)?,
+    })
+}
+
+fn told_of_extension(from: Date, usable_through: Date, cause: &Cause) -> Vec<What> {
+    let (cause, reason) = match cause {
+        Cause::Staff { reason } => (ExtendedBy::Staff, Some(reason.as_str().to_owned())),
+        Cause::SlidingBegan { at: _ } => (ExtendedBy::SlidingBegan, None),
+        // It comes with every order and every use under such a program, each of which is told: the news
+        // would be twice as many, and say nothing that the shop did not cause.
+        Cause::Activity => return Vec::new(),
+    };
+    vec![What::PointsExtended(PointsExtended { from, usable_through, cause, reason })]
+}
+
+fn told_of_risk(at_risk: &LevelAtRisk) -> What {
+    What::TierAtRisk(TierAtRisk {
+        level: at_risk.level.as_str().to_owned(),
+        valid_through: at_risk.valid_through,
+        day: at_risk.day,
+        would_be: at_risk.would_be.as_str().to_owned(),
+        currency: at_risk.currency.map(Currency::code),
+        spend_missing_minor: at_risk.spend_missing.map(Minor::get),
+        orders_missing: at_risk.orders_missing,
     })
 }
 

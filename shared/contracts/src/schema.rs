@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     announcement::{
         Announcement, BalanceTakenOver, PointsAvailable, PointsClawedBack, PointsEarned,
-        PointsExpired, PointsGivenBack, PointsSpent, SOURCE, TierChanged, TierRenewed,
+        PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack, PointsSpent, SOURCE,
+        TierAtRisk, TierChanged, TierRenewed,
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
@@ -116,8 +117,11 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<PointsClawedBack>("points.clawed_back", "points.clawed_back.v1.json")?,
         announcement::<PointsEarned>("points.earned", "points.earned.v1.json")?,
         announcement::<PointsExpired>("points.expired", "points.expired.v1.json")?,
+        announcement::<PointsExpiring>("points.expiring", "points.expiring.v1.json")?,
+        announcement::<PointsExtended>("points.extended", "points.extended.v1.json")?,
         announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
         announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
+        announcement::<TierAtRisk>("tier.at_risk", "tier.at_risk.v1.json")?,
         announcement::<TierChanged>("tier.changed", "tier.changed.v1.json")?,
         announcement::<TierRenewed>("tier.renewed", "tier.renewed.v1.json")?,
     ])

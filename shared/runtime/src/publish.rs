@@ -57,6 +57,7 @@ pub fn messages(entry: &Entry) -> Result<Vec<Message>, NoMessages> {
         id: &entry.id,
         member_id,
         sequence,
+        sent_at: entry.sent_at,
         at: entry.at,
         program_version: entry.program_version,
         balance,

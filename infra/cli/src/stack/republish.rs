@@ -40,11 +40,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// simply be run again. It reads the whole ledger, which costs half a read unit for each 4 KB.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Republish {
-    /// What took effect at this instant or later, such as 2026-01-31T12:00:00Z. An order takes effect
-    /// when it was paid, however late it came: begin early.
+    /// What took effect, or was sent or posted as of, this instant or later, such as 2026-01-31T12:00:00Z.
+    /// An order takes effect when it was paid, however late it came: begin early.
     #[arg(long, value_name = "INSTANT")]
     from: Timestamp,
-    /// What took effect before this instant.
+    /// The same, before this instant.
     #[arg(long, value_name = "INSTANT")]
     to: Timestamp,
     #[command(flatten)]
@@ -89,7 +89,9 @@ impl Republish {
             let page = page(stack, &segment).await?;
             told.items.fetch_add(page.items, Ordering::Relaxed);
             told.unreadable.fetch_add(size(page.unreadable.len()), Ordering::Relaxed);
-            let is_meant = |it: &&Arc<Entry>| self.from <= it.at && it.at < self.to;
+            // A reminder moves no clock, so its entry took effect before the day that it is of.
+            let time = self.from..self.to;
+            let is_meant = |it: &&Arc<Entry>| time.contains(&it.at) || time.contains(&it.sent_at);
             let mut all: Vec<Message> = Vec::new();
             for entry in page.entries.iter().filter(is_meant) {
                 match messages(entry) {

@@ -32,7 +32,8 @@ fn program() -> Program {
         "tiers": {"levels": [
             {"id": "bronze", "name": "Bronze"},
             {"id": "silver", "name": "Silver", "spend": "1000", "bonus": "0.05"},
-            {"id": "gold", "name": "Gold", "orders": 4, "bonus": "0.1"}]}
+            {"id": "gold", "name": "Gold", "orders": 4, "bonus": "0.1"}]},
+        "reminders": {"points_days": [30, 7, 1], "tier_days": [30, 7, 1]}
     }))
     .unwrap()
 }
@@ -56,17 +57,25 @@ fn history() -> Vec<Entry> {
         points(150),
     );
     let give_back = Request::give_back(
-        client,
+        client.clone(),
         key("basket-1"),
         member_id.clone(),
         at("2026-07-17T10:00:00Z"),
         spend.id.clone(),
         points(150),
     );
-    let due = Request {
-        id: CommandId::Due(member_id.clone(), "2027-08-01".parse().unwrap()),
-        at: at("2027-08-01T22:00:00Z"),
-        command: Command::PostDue { member_id },
+    let extend = Request::extend(
+        client,
+        key("letter-1"),
+        member_id.clone(),
+        at("2026-07-18T10:00:00Z"),
+        "2027-01-31".parse().unwrap(),
+        "goodwill".try_into().unwrap(),
+    );
+    let due = |day: &str, begins_at: &str| Request {
+        id: CommandId::Due(member_id.clone(), day.parse().unwrap()),
+        at: at(begins_at),
+        command: Command::PostDue { member_id: member_id.clone() },
     };
     let requests = [
         received("balance.opened.full.envelope.json"),
@@ -74,7 +83,10 @@ fn history() -> Vec<Entry> {
         received("order.refunded.full.envelope.json"),
         spend,
         give_back,
-        due,
+        extend,
+        due("2027-01-25", "2027-01-24T23:00:00Z"),
+        due("2027-07-02", "2027-07-01T22:00:00Z"),
+        due("2027-08-01", "2027-07-31T22:00:00Z"),
     ];
     let ledger = MemoryLedger::default();
     let entries = requests.iter().map(|it| {
@@ -91,6 +103,7 @@ fn told(entry: &Entry) -> Vec<Announcement> {
         id: &entry.id,
         member_id: entry.member_id.as_ref().unwrap(),
         sequence: entry.sequence.unwrap(),
+        sent_at: entry.sent_at,
         at: entry.at,
         program_version: entry.program_version,
         balance: entry.balance.unwrap(),
@@ -187,7 +200,7 @@ fn everything_told_is_valid_under_the_schema_of_its_kind_and_no_other() {
             seen += 1;
         }
     }
-    assert!(seen >= 8 * 8, "{seen}");
+    assert!(seen >= 12 * 12, "{seen}");
 }
 
 #[test]
@@ -205,6 +218,8 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
         ["tier.changed", {"level": "gold", "before": "bronze", "change": "raised",
             "valid_through": "2027-03-31", "reason": "taken_over"}],
         ["tier.renewed", {"level": "gold", "valid_through": "2027-07-31", "reason": "order"}],
+        ["tier.at_risk", {"level": "gold", "valid_through": "2027-07-31", "day": "2027-07-02",
+            "would_be": "silver", "currency": "EUR", "spend_missing_minor": null, "orders_missing": 4}],
         ["tier.changed", {"level": "silver", "before": "gold", "change": "lowered",
             "valid_through": "2028-07-31", "reason": "review"}],
     ]);
@@ -222,6 +237,28 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
             "valid_through": "2027-07-31", "reason": "order"}],
     ]);
     assert_eq!(json!(tiers(told(&older))), wanted);
+}
+
+#[test]
+fn a_reminder_is_of_its_day_although_it_moves_no_clock_and_says_how_many_points_to_use() {
+    let events: Vec<Announcement> = history().iter().flat_map(told).collect();
+    let named = |name: &str| events.iter().filter(|it| it.what.name() == name).collect::<Vec<_>>();
+
+    let [expiring] = named("points.expiring")[..] else { panic!("{events:#?}") };
+    let [at_risk] = named("tier.at_risk")[..] else { panic!("{events:#?}") };
+
+    assert_eq!(expiring.at.to_string(), "2027-01-24T23:00:00Z");
+    assert_eq!(at_risk.at.to_string(), "2027-07-01T22:00:00Z");
+    let what = serde_json::to_value(&expiring.what).unwrap();
+    // Staff had given it another month.
+    let lots = json!([{"lot": "2026-12-31", "points": 1_180}]);
+    let wanted = json!({
+        "points": 1_180, "usable_through": "2027-01-31", "day": "2027-01-25", "lots": lots
+    });
+    assert_eq!(what, wanted);
+    // What the lots then lost is what was told.
+    let lost = named("points.expired").into_iter().find(|it| it.at > expiring.at).unwrap();
+    assert_eq!(serde_json::to_value(&lost.what).unwrap()["points"], 1_180);
 }
 
 #[test]
@@ -262,6 +299,6 @@ fn events_of_an_entry_have_numbers_in_their_order_and_one_balance() {
 
         assert_eq!(numbers, (1..).take(told.len()).collect::<Vec<_>>());
         assert!(told.iter().all(|it| it.balance == entry.balance.unwrap().into()));
-        assert!(told.iter().all(|it| it.at <= entry.at));
+        assert!(told.iter().all(|it| it.at <= entry.at.max(entry.sent_at)));
     }
 }
