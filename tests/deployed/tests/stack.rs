@@ -106,6 +106,17 @@ async fn heard(
     queue: &str,
     number: usize,
 ) -> BTreeMap<String, (String, String, Option<u64>)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let told = |event: Value| {
+        let (name, detail) = (text(&event["detail-type"]), &event["detail"]);
+        (name, text(&detail["member_id"]), detail["points"].as_u64())
+    };
+    let all = details(sqs, queue, number).await;
+    all.into_iter().map(|(id, event)| (id, told(event))).collect()
+}
+
+/// The `number` events that come to `queue`, repeats left out, by their ids.
+async fn details(sqs: &aws_sdk_sqs::Client, queue: &str, number: usize) -> BTreeMap<String, Value> {
     let mut heard = BTreeMap::new();
     let deadline = Deadline::after(Duration::from_mins(2));
     while heard.len() < number {
@@ -114,11 +125,8 @@ async fn heard(
         let received = received.wait_time_seconds(1).send().await.unwrap();
         for message in received.messages() {
             let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            let (name, detail) = (text(&event["detail-type"]), &event["detail"]);
             assert_eq!(event["source"], SOURCE, "{event}");
-            let told = (name, text(&detail["member_id"]), detail["points"].as_u64());
-            heard.insert(text(&detail["id"]), told);
+            heard.insert(event["detail"]["id"].as_str().unwrap().to_owned(), event);
         }
     }
     heard
@@ -156,6 +164,67 @@ async fn what_an_order_does_is_told_on_the_bus_and_told_again_by_the_same_ids() 
     let before = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-03-01T12:00:00Z"];
     let said = succeed(stack.command(&["republish"]).args(before));
     assert_eq!(number(&said, "events, each with the id that it had"), 0, "{said}");
+}
+
+/// The program of other tests, with reminders: of points that live for a month, and of levels.
+fn program_with_reminders(folder: &Path) -> PathBuf {
+    let program = std::fs::read_to_string(repository(PROGRAM)).unwrap();
+    let sooner = program
+        .replace("expiry_months = 12", "expiry_months = 1")
+        .replace("expiry_rounding = \"month_end\"", "expiry_rounding = \"none\"");
+    assert_ne!(sooner, program);
+    let file = folder.join("reminders.toml");
+    let reminders = "\n[reminders]\npoints_days = [20, 7, 1]\ntier_days = [40, 1]\n";
+    std::fs::write(&file, sooner + reminders).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_night_s_reminders_arrive_on_the_bus_with_what_would_save_points_and_level() {
+    let program = program_with_reminders(&scratch("deployed-reminders-program"));
+    let stack = Stack::up("deployed-reminders", program.to_str().unwrap(), 0);
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let shop = listen(&stack, &sqs).await;
+    let zone = TimeZone::get("Europe/London").unwrap();
+    let today = zone.to_datetime(clock::now()).date();
+    let order = |member: &str, paid_on: Date, amount_minor: u32| {
+        format!(
+            r#"{{"type": "order.paid", "order_id": "of-{member}", "member_id": "{member}", "currency": "GBP",
+            "paid_at": "{paid_on}T12:00:00Z",
+            "lines": [{{"id": "1", "sku": "A", "quantity": 1, "amount_minor": {amount_minor}}}]}}"#
+        )
+    };
+    // Its points can be used for some days to come, and its level for the rest of the month.
+    let (expiring, at_risk) = (today - 25.days(), today - 12.months());
+    let orders = [order("m1", expiring, 1_999), order("m2", at_risk, 50_000)];
+
+    send(&sqs, stack.output("orders_queue_url"), &[&orders[0], &orders[1]]).await;
+    // Both earned, and the second one reached a level.
+    let first = details(&sqs, &shop, 3).await;
+    succeed(&mut stack.command(&["run-day", &today.to_string()]));
+    // Available and expiring; available, expired and at risk.
+    let night = details(&sqs, &shop, 5).await;
+
+    assert!(first.keys().all(|it| !night.contains_key(it)), "{first:#?} and {night:#?}");
+    let told = |name: &str| -> Value {
+        let mut told = night.values().filter(|it| it["detail-type"] == name);
+        let found = told.next().unwrap_or_else(|| panic!("no {name} in {night:#?}"));
+        assert!(told.next().is_none(), "{night:#?}");
+        found["detail"].clone()
+    };
+    let detail = told("points.expiring");
+    let usable_through = expiring + 1.month();
+    assert_eq!(detail["member_id"], "m1");
+    assert_eq!(detail["points"], 19);
+    assert_eq!(detail["usable_through"], usable_through.to_string());
+    assert_eq!(detail["day"], today.to_string());
+    let detail = told("tier.at_risk");
+    assert_eq!(detail["member_id"], "m2");
+    assert_eq!((&detail["level"], &detail["would_be"]), (&"silver".into(), &"bronze".into()));
+    assert_eq!(detail["valid_through"], today.last_of_month().to_string());
+    assert_eq!(detail["currency"], "GBP");
+    assert_eq!(detail["spend_missing_minor"], 20_000);
+    assert_eq!(detail["orders_missing"], 3);
 }
 
 /// The demo's events in a file, moved by whole days so that the last was yesterday.
