@@ -16,6 +16,7 @@
 mod runtime_api;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
@@ -48,9 +49,11 @@ struct Function {
     zip_bytes_max: usize,
 }
 
-const FUNCTIONS: [Function; 2] = [
+const FUNCTIONS: [Function; 4] = [
     Function { name: "accrue-points", zip_bytes_max: 2_200_000 },
+    Function { name: "expire-points", zip_bytes_max: 2_250_000 },
     Function { name: "member-api", zip_bytes_max: 2_800_000 },
+    Function { name: "publish-events", zip_bytes_max: 1_850_000 },
 ];
 
 fn main() -> ExitCode {
@@ -99,7 +102,9 @@ fn publish(engine: &Engine, tables: Tables) {
     runtime.block_on(ledger.publish(&loyalty_tests_simulate::program_of_the_year())).unwrap();
 }
 
-/// What `function` is given: batches of `messages`, or the question of each one's member.
+/// What `function` is given: batches of `messages`; a batch of their members, for whom nothing is due any
+/// more but at first; the question of each one's member; records of their accounts, of which nothing is told,
+/// since no bus of the engine's could hear it.
 fn events(function: &str, messages: &[&str]) -> Vec<String> {
     if function == "accrue-points" {
         let file = repository("functions/accrue-points/tests/events/sqs.json");
@@ -116,12 +121,39 @@ fn events(function: &str, messages: &[&str]) -> Vec<String> {
         };
         return messages.chunks(BATCH).map(batch).collect();
     }
-    let file = repository("functions/member-api/tests/events/member.json");
-    let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let member = |message: &&str| {
         let message: Value = serde_json::from_str(message).unwrap();
         message["member_id"].as_str().map(ToOwned::to_owned)
     };
+    if function == "expire-points" {
+        let file = repository("functions/expire-points/tests/events/sqs.json");
+        let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let page = |it: &[&str]| {
+            let members: BTreeSet<String> = it.iter().filter_map(member).collect();
+            let mut event = sample.clone();
+            let work = json!({"type": "due.post", "day": "2012-07-01", "member_ids": members});
+            event["Records"][0]["body"] = json!(work.to_string());
+            event.to_string()
+        };
+        return messages.chunks(BATCH).map(page).collect();
+    }
+    if function == "publish-events" {
+        let file = repository("functions/publish-events/tests/events/stream.json");
+        let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let record = |member: String| {
+            let mut record = sample["Records"][0].clone();
+            record["dynamodb"]["Keys"] =
+                json!({"pk": {"S": format!("M#{member}")}, "sk": {"S": "A"}});
+            record
+        };
+        let batch = |it: &[&str]| {
+            let records: Vec<Value> = it.iter().filter_map(member).map(record).collect();
+            json!({ "Records": records }).to_string()
+        };
+        return messages.chunks(BATCH).map(batch).collect();
+    }
+    let file = repository("functions/member-api/tests/events/member.json");
+    let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let question = |member: String| {
         let mut event = sample.clone();
         event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = json!(member);
@@ -134,7 +166,9 @@ fn events(function: &str, messages: &[&str]) -> Vec<String> {
 fn check(function: &str, answer: &str) -> Result<(), String> {
     let answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     let is_right = match function {
-        "accrue-points" => answer["batchItemFailures"] == json!([]),
+        "accrue-points" | "expire-points" | "publish-events" => {
+            answer["batchItemFailures"] == json!([])
+        }
         _ => answer["statusCode"] == 200,
     };
     if is_right { Ok(()) } else { Err(format!("it answered {answer}")) }
@@ -149,6 +183,8 @@ impl Environment {
         let template = &Yaml::load_from_str(&text).unwrap()[0];
         let logical_id = match function {
             "accrue-points" => "AccruePointsFunction",
+            "expire-points" => "ExpirePointsFunction",
+            "publish-events" => "PublishEventsFunction",
             _ => "MemberApiFunction",
         };
         let mut all = Vec::new();
@@ -163,6 +199,9 @@ impl Environment {
                         "LedgerTable" => tables.ledger.clone(),
                         "ProgramTable" => tables.program.clone(),
                         "UnhandledOrdersQueue" => format!("{endpoint}/unhandled-orders"),
+                        "ExpiryWorkQueue" => format!("{endpoint}/expiry-work"),
+                        "UnhandledExpiryWorkQueue" => format!("{endpoint}/unhandled-expiry-work"),
+                        "EventBus" => "events".to_owned(),
                         "MemberClaim" => "sub".to_owned(),
                         of => panic!("nothing is known that {name} could be: {of}"),
                     }
