@@ -1,7 +1,7 @@
 //! From the bytes of a message to an event, and to what it asks of the domain.
 //!
 //! A message is read twice: first only for what kind of event it is, without storing anything, and
-//! then into that event's own shape. A third reading happens only if the second failed, to say where.
+//! then into that event's own shape. Only if that fails is it walked again, to say where.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::error::Category;
-use serde_path_to_error::{Segment, Track};
 
 use crate::{
     balance::BalanceOpened,
     error::EventError,
     json::{self, Object},
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+    place::{Step, steps_to},
 };
 
 /// How large a message may be: 1 MiB, the largest that a queue or bus delivers.
@@ -231,23 +231,19 @@ struct Envelope<T> {
 impl Message<'_> {
     fn read<T: DeserializeOwned>(&self) -> Result<T, EventError> {
         let mut json = serde_json::Deserializer::from_str(self.text);
-        let mut track = Track::new();
-        let json = serde_path_to_error::Deserializer::new(&mut json, &mut track);
         let read = match self.form {
-            Form::Enveloped => Object::<Envelope<T>>::new().deserialize(json).map(|it| it.detail),
-            Form::Bare => Object::new().deserialize(json),
+            Form::Enveloped => {
+                Object::<Envelope<T>>::new().deserialize(&mut json).map(|it| it.detail)
+            }
+            Form::Bare => Object::new().deserialize(&mut json),
         };
-        read.map_err(|error| self.explain(&error, track.path().iter().collect()))
+        read.map_err(|error| self.explain(&error))
     }
 
-    fn explain(&self, error: &serde_json::Error, segments: Vec<&Segment>) -> EventError {
+    fn explain(&self, error: &serde_json::Error) -> EventError {
         let (line, column) = (error.line(), error.column());
         if error.classify() != Category::Data {
             return EventError::NotJson { line, column };
-        }
-        let mut path = Path::default();
-        for segment in segments {
-            path.push(segment);
         }
         // These two texts begin with the name of one of our fields; others may quote the message.
         let text = error.to_string();
@@ -255,11 +251,16 @@ impl Message<'_> {
             let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
             field(name).map(|it| it.name)
         };
+        let mut steps = steps_to(self.text, line, column);
         if let Some(name) = named("missing field `") {
+            // That of an object is noticed behind the last one that it has.
+            steps.pop();
+            let mut path = Path::of(&steps);
             path.push_name(name);
-            EventError::MissingField { path: path.text }
-        } else if let Some(name) = named("duplicate field `") {
-            path.push_name(name);
+            return EventError::MissingField { path: path.text };
+        }
+        let path = Path::of(&steps);
+        if named("duplicate field `").is_some() {
             EventError::RepeatedField { path: path.text }
         } else {
             let expected = path.expected(self.kind);
@@ -278,25 +279,34 @@ struct Path {
 }
 
 impl Path {
-    fn push(&mut self, segment: &Segment) {
-        match segment {
-            Segment::Seq { index } => {
+    fn of(steps: &[Step<'_>]) -> Self {
+        let mut path = Self::default();
+        for step in steps {
+            path.push(*step);
+        }
+        path
+    }
+
+    fn push(&mut self, step: Step<'_>) {
+        match step {
+            Step::Element(index) => {
                 self.text.push('[');
                 self.text.push_str(&index.to_string());
                 self.text.push(']');
                 self.is_element = true;
             }
-            Segment::Map { key } => match field(key) {
-                Some(field) if field.name == "detail" => (),
-                Some(field) => {
-                    self.push_name(field.name);
-                    self.last = Some(field);
-                    self.is_element = false;
+            Step::Field(key) => {
+                match serde_json::from_str::<String>(key).ok().as_deref().and_then(field) {
+                    Some(field) if field.name == "detail" => (),
+                    Some(field) => {
+                        self.push_name(field.name);
+                        self.last = Some(field);
+                        self.is_element = false;
+                    }
+                    // A key that is not ours may be personal.
+                    None => self.push_name("?"),
                 }
-                // A key that is not ours may be personal.
-                None => self.push_name("?"),
-            },
-            Segment::Enum { .. } | Segment::Unknown => (),
+            }
         }
     }
 

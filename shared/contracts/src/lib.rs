@@ -21,6 +21,7 @@ pub mod error;
 pub mod event;
 mod json;
 pub mod order;
+mod place;
 pub mod problem;
 #[cfg(feature = "schemas")]
 pub mod schema;

@@ -1,8 +1,15 @@
-//! Messages that were damaged at random: nothing panics, and nothing personal comes back.
+//! Messages that were damaged at random: nothing panics, nothing personal comes back, and what is wrong is
+//! where it is said to be.
 
 use std::collections::BTreeMap;
 
-use loyalty_contracts::parse;
+use loyalty_contracts::{
+    Event, EventError,
+    balance::BalanceOpened,
+    order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+    parse,
+};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{examples, fingerprint::leaves, received_at};
@@ -173,8 +180,8 @@ fn damage_value(body: &mut Vec<u8>, at: usize, random: &mut Random) {
     body.splice(from..from + length, token.bytes());
 }
 
-#[test]
-fn no_damage_makes_the_reader_panic_or_say_anything_personal() {
+/// The examples with something personal in them.
+fn messages() -> Vec<Vec<u8>> {
     let messages: Vec<Vec<u8>> = examples()
         .iter()
         .map(|(_, body)| marked(&serde_json::from_slice(body).unwrap()).to_string().into_bytes())
@@ -183,20 +190,32 @@ fn no_damage_makes_the_reader_panic_or_say_anything_personal() {
         let request = parse(message, received_at());
         assert!(request.is_ok(), "{request:?} {}", String::from_utf8_lossy(message));
     }
+    messages
+}
+
+/// One of the `messages`, damaged.
+fn damaged(messages: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut body = messages[random.below(messages.len())].clone();
+    if random.below(2) == 0 {
+        distort(&mut body, random);
+    } else {
+        for _ in 0..=random.below(3) {
+            damage(&mut body, messages, random);
+        }
+    }
+    body
+}
+
+#[test]
+fn no_damage_makes_the_reader_panic_or_say_anything_personal() {
+    let messages = messages();
     let pieces: Vec<&str> =
         (0..=MARKER.len() - 4).filter_map(|start| MARKER.get(start..start + 4)).collect();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut outcomes: BTreeMap<&str, u32> = BTreeMap::new();
 
     for _ in 0..MESSAGES {
-        let mut body = messages[random.below(messages.len())].clone();
-        if random.below(2) == 0 {
-            distort(&mut body, &mut random);
-        } else {
-            for _ in 0..=random.below(3) {
-                damage(&mut body, &messages, &mut random);
-            }
-        }
+        let body = damaged(&messages, &mut random);
         let outcome = match parse(&body, received_at()) {
             Ok(_) => "accepted",
             Err(error) => {
@@ -212,5 +231,81 @@ fn no_damage_makes_the_reader_panic_or_say_anything_personal() {
     // Damage that never gets past the first check would show nothing.
     for outcome in ["accepted", "malformed", "missing_field", "repeated_field", "invalid_id"] {
         assert!(outcomes.get(outcome).is_some_and(|it| *it > 10), "{outcomes:?}");
+    }
+}
+
+/// Where a reader that notes its way stops, as we write it; nothing where it is the event itself.
+fn noted_place(message: &Value, body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Envelope<T> {
+        #[serde(rename = "detail")]
+        _detail: T,
+    }
+
+    fn place<T: DeserializeOwned>(body: &[u8], is_enveloped: bool) -> String {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let place = if is_enveloped {
+            serde_path_to_error::deserialize::<_, Envelope<T>>(&mut json).err()
+        } else {
+            serde_path_to_error::deserialize::<_, T>(&mut json).err()
+        };
+        place.expect("it is wrong").path().to_string()
+    }
+
+    let (name, is_enveloped) = match message.get("detail-type") {
+        Some(name) => (name, true),
+        None => (&message["type"], false),
+    };
+    let read = match name.as_str().unwrap() {
+        "order.paid" => place::<OrderPaid>,
+        "order.changed" => place::<OrderChanged>,
+        "order.cancelled" => place::<OrderCancelled>,
+        "order.refunded" => place::<OrderRefunded>,
+        "balance.opened" => place::<BalanceOpened>,
+        other => panic!("{other}"),
+    };
+    let place = read(body, is_enveloped);
+    let place = place.strip_prefix("detail").unwrap_or(&place);
+    place.strip_prefix('.').unwrap_or(place).to_owned()
+}
+
+#[test]
+fn what_is_wrong_is_where_a_reader_that_notes_its_way_stops() {
+    let messages = messages();
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut outcomes: BTreeMap<(&str, bool), u32> = BTreeMap::new();
+
+    for _ in 0..MESSAGES {
+        let body = damaged(&messages, &mut random);
+        let Err(error) = Event::read(&body) else { continue };
+        // What is there twice or missing is named by its path; what notes its way says only in what.
+        let (path, parent) = if let EventError::Malformed { path, .. } = &error {
+            (path, path.as_str())
+        } else if let EventError::MissingField { path } | EventError::RepeatedField { path } =
+            &error
+        {
+            (path, path.rsplit_once('.').map_or("", |it| it.0))
+        } else {
+            continue;
+        };
+        // These are seen before an event is read.
+        if ["type", "version", "detail", "detail-type"].contains(&path.as_str()) {
+            continue;
+        }
+        // Text that is no text, where nobody looks.
+        let Ok(message) = serde_json::from_slice(&body) else { continue };
+        assert_eq!(
+            parent,
+            noted_place(&message, &body),
+            "{error}\n{}",
+            String::from_utf8_lossy(&body)
+        );
+        *outcomes.entry((error.name(), parent.contains('['))).or_default() += 1;
+    }
+
+    for outcome in ["malformed", "missing_field", "repeated_field"] {
+        for is_in_a_list in [false, true] {
+            assert!(outcomes.contains_key(&(outcome, is_in_a_list)), "{outcomes:?}");
+        }
     }
 }
