@@ -3,7 +3,7 @@
 //! The SDK has a client for this, which speaks HTTP/2 too. Who makes one call at a time has no use for it,
 //! and it is a tenth of a function (docs/decisions/0006-runtime.md).
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use aws_smithy_runtime_api::client::{
     connection::{CaptureSmithyConnection, ConnectionMetadata},
@@ -22,11 +22,8 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{
-    crypto::{CryptoProvider, KeyProvider, ring},
-    pki_types::PrivateKeyDer,
-    sign::SigningKey,
-};
+
+use crate::tls;
 
 /// How long a connection may take: within a region it takes a few milliseconds. TLS and the answer are
 /// bounded by the timeout of the call.
@@ -44,29 +41,14 @@ pub(crate) fn client() -> io::Result<SharedHttpClient> {
     tcp.set_nodelay(true);
     // A local AWS has no TLS.
     tcp.enforce_http(false);
-    let crypto = CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() };
     let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(crypto)?
+        .with_provider_and_native_roots(tls::provider())?
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(https);
     let connector = SharedHttpConnector::new(Http1(client));
     Ok(http_client_fn(move |_, _| connector.clone()))
-}
-
-/// No private keys: nobody asks a function for a certificate of its own. What reads and uses them is left
-/// out.
-#[derive(Debug)]
-struct NoKeys;
-
-impl KeyProvider for NoKeys {
-    fn load_private_key(
-        &self,
-        _: PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("there are no keys".to_owned()))
-    }
 }
 
 /// What sends one request of the SDK and takes its answer.

@@ -26,3 +26,5 @@ pub mod program;
 #[cfg(feature = "events")]
 pub mod publish;
 pub mod settings;
+#[cfg(feature = "aws")]
+mod tls;
