@@ -76,6 +76,8 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
         let ((said, metric), entry) = match answered {
             Answered::Now(entry) => (said(&entry), entry),
             Answered::Before(entry) => (("repeated", "Repeated"), entry),
+            // No event is a measure of a new version.
+            Answered::Idle => return Ok(()),
             // Nothing is stored of it, so it must not be lost here: what it rests on can be mended.
             Answered::Declined(rejection) => {
                 let name = loyalty_contracts::api::reason(&rejection);
@@ -131,6 +133,9 @@ fn kind(id: &CommandId) -> &'static str {
         CommandId::Request { .. } => "the request",
         CommandId::Due(..) => "the day",
         CommandId::Opening(_) => "the balance",
+        CommandId::Activity(..) => "the activity",
+        CommandId::Task(..) => "the task",
+        CommandId::Measured(..) => "the new version",
     }
 }
 

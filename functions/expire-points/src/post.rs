@@ -131,7 +131,7 @@ impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, 
                 Answer::Refused(_) | Answer::Waiting(_) => Posted::Refused,
             },
             // Nothing but its day is in the content, which is in the id.
-            Answered::Before(_) | Answered::Reused(_) => Posted::Before,
+            Answered::Before(_) | Answered::Reused(_) | Answered::Idle => Posted::Before,
             Answered::Declined(_) => Posted::Refused,
         })
     }

@@ -312,15 +312,16 @@ fn example(operation: Operation) -> Value {
                     "economic": ["birthday voucher of 5.00"],
                     "service": [], "social": [], "identity": []
                 },
-                "valid_through": null
+                "valid_through": null, "is_in_grace": false, "set_as": null, "begins": null
             },
             "progress": {
                 "window": "twelve_months", "from": "2025-03", "to": "2026-02", "currency": "GBP",
-                "spend_minor": 17_212, "orders": 2,
+                "spend_minor": 17_212, "orders": 2, "growth": 0, "tasks": [],
                 "next": {
                     "level": "base-2", "name": "Bronze",
                     "spend_minor": {"needed": 20_000, "missing": 2_788},
-                    "orders": {"needed": 3, "missing": 1}
+                    "orders": {"needed": 3, "missing": 1}, "growth": null,
+                    "tasks": []
                 }
             }
         }),
@@ -366,7 +367,8 @@ fn example(operation: Operation) -> Value {
             "levels": [
                 {
                     "level": "base-1", "name": "Member", "stage": "base", "rank": 0, "bonus": null,
-                    "spend_minor": null, "orders": null,
+                    "spend_minor": null, "orders": null, "growth": null, "tasks": [],
+                "is_invite_only": false, "is_floor": false,
                     "benefits": {
                         "economic": ["birthday voucher of 5.00"],
                         "service": [], "social": [], "identity": []
@@ -374,7 +376,8 @@ fn example(operation: Operation) -> Value {
                 },
                 {
                     "level": "base-2", "name": "Bronze", "stage": "base", "rank": 1, "bonus": "0.05",
-                    "spend_minor": 20_000, "orders": 3,
+                    "spend_minor": 20_000, "orders": 3, "growth": null, "tasks": [],
+                "is_invite_only": false, "is_floor": false,
                     "benefits": {
                         "economic": ["birthday voucher of 5.00", "free shipping over 50.00"],
                         "service": [], "social": [], "identity": ["bronze badge"]
@@ -405,7 +408,7 @@ fn example_of_timeline() -> Value {
                 "balance": {"available": 52, "pending": 0, "held": 0, "debt": 0}
             },
             {
-                "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "base-2",
+                "kind": "level", "at": "2027-03-01T00:00:00Z", "cause": "review", "before": "base-2",
                 "level": "base-1", "change": "lowered", "valid_through": null
             }
         ],

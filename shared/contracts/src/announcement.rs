@@ -12,11 +12,12 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::Balance,
-    event::{self, Corrected, Earned, Event, LevelAtRisk, LevelBefore, Opened, Settled},
+    event::{self, Corrected, Earned, Event, InForce, LevelAtRisk, LevelBefore, Opened, Settled},
     expiry::Cause,
-    id::{CommandId, LevelId, MemberId},
+    id::{CommandId, LevelId, MemberId, ReasonCode},
     money::{Currency, Minor},
     points::{self, OutOfRange},
+    tier::OverrideKind,
 };
 #[cfg(feature = "schemas")]
 use schemars::JsonSchema;
@@ -113,6 +114,12 @@ pub enum What {
     TierChanged(TierChanged),
     /// `tier.renewed`.
     TierRenewed(TierRenewed),
+    /// `tier.awaited`.
+    TierAwaited(TierAwaited),
+    /// `tier.not_begun`.
+    TierNotBegun(TierNotBegun),
+    /// `tier.grace_began`.
+    TierGraceBegan(TierGraceBegan),
     /// `balance.taken_over`.
     BalanceTakenOver(BalanceTakenOver),
 }
@@ -133,6 +140,9 @@ impl What {
             Self::TierAtRisk(_) => "tier.at_risk",
             Self::TierChanged(_) => "tier.changed",
             Self::TierRenewed(_) => "tier.renewed",
+            Self::TierAwaited(_) => "tier.awaited",
+            Self::TierNotBegun(_) => "tier.not_begun",
+            Self::TierGraceBegan(_) => "tier.grace_began",
             Self::BalanceTakenOver(_) => "balance.taken_over",
         }
     }
@@ -338,7 +348,7 @@ pub struct PointsGivenBack {
 
 /// A level will be lost at its end, if nothing else counts until then, and the member should hear of it.
 ///
-/// Either what is missing in money or what is missing in orders is enough.
+/// Any one of what is missing is enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct TierAtRisk {
@@ -364,6 +374,8 @@ pub struct TierAtRisk {
     /// How many orders of this month it would take; 0: the next one is enough. `null`: it cannot be kept by
     /// a number of orders.
     pub orders_missing: Option<u32>,
+    /// How much activities of this month would have to count. `null`: it cannot be kept by them.
+    pub growth_missing: Option<u64>,
 }
 
 /// Another level is in force.
@@ -379,11 +391,14 @@ pub struct TierChanged {
     pub before: Option<String>,
     /// Whether that was a lower or a higher one, by the program that decided. `null`: as above.
     pub change: Option<TierChange>,
-    /// Its last day, before it is measured again. `null`: the lowest level has no end.
+    /// Its last day, before it is measured again or before what staff set ends. `null`: it has no end, as the
+    /// lowest level.
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Day>"))]
     pub valid_through: Option<Date>,
     /// Why.
     pub reason: TierReason,
+    /// The code of the reason that staff gave. `null`: it was not staff.
+    pub staff_reason: Option<String>,
 }
 
 /// Which way a level changed.
@@ -411,6 +426,39 @@ pub struct TierRenewed {
     pub reason: TierReason,
 }
 
+/// A higher level was reached and begins later, as far as it is still met then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TierAwaited {
+    /// The level's id.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub level: String,
+    /// Its first day.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub from: Date,
+}
+
+/// A level that was reached before was no longer met when it was to begin: what met it came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TierNotBegun {
+    /// The level's id.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub level: String,
+}
+
+/// A level is no longer met, and is kept for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TierGraceBegan {
+    /// The level's id.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub level: String,
+    /// The last day on which it is kept, before it is measured again.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub through: Date,
+}
+
 /// Why a level is what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -424,6 +472,20 @@ pub enum TierReason {
     Refund,
     /// The member brought it from another system.
     TakenOver,
+    /// An activity or a task reached it or reached it again.
+    Activity,
+    /// A new version of the program measures otherwise.
+    NewVersion,
+    /// It was reached before, and begins now.
+    Begun,
+    /// Staff gave it for a time.
+    Courtesy,
+    /// Staff hold the member down for a time.
+    Violation,
+    /// Staff lifted what they had set.
+    Lifted,
+    /// What staff had set ended.
+    OverrideEnded,
 }
 
 /// A member brought a balance from another system.
@@ -503,6 +565,15 @@ fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
         | Event::Spent { .. }
         | Event::GivenBack { .. }
         | Event::Opened(_)
+        | Event::LevelAwaited(_)
+        | Event::LevelBegan { .. }
+        | Event::LevelNotBegun { .. }
+        | Event::GraceBegan { .. }
+        | Event::OverrideSet { .. }
+        | Event::OverrideLifted { .. }
+        | Event::OverrideEnded { .. }
+        | Event::Grown { .. }
+        | Event::TaskDone { .. }
         | Event::LifeExtended { .. } => event.fell_due_at().unwrap_or(entry.at),
     }
 }
@@ -539,18 +610,20 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
             vec![expired(*points, ExpiredFrom::Available, 0, Some(lot.given))]
         }
         Event::Reviewed { level, valid_through, before, at: _ } => {
-            vec![told_of_level(level, *valid_through, before.as_ref(), TierReason::Review)]
+            told_of_level(level, *valid_through, before.as_ref(), TierReason::Review)
         }
         Event::LevelReached { level, valid_through, before } => {
-            vec![told_of_level(level, Some(*valid_through), before.as_ref(), TierReason::Order)]
+            told_of_level(level, Some(*valid_through), before.as_ref(), reasons(entry).raised)
         }
         Event::LevelLowered { level, valid_through, before } => {
-            vec![told_of_level(level, *valid_through, before.as_ref(), TierReason::Refund)]
+            told_of_level(level, *valid_through, before.as_ref(), reasons(entry).lowered)
         }
         Event::Earned(earned) => told_of_order(entry, earned)?,
         Event::Corrected(corrected) => told_of_correction(entry, corrected)?,
-        // It changed nothing, and the shop sees it in the statement.
-        Event::CorrectionRefused { .. } => Vec::new(),
+        // The first changed nothing, and whoever sent the others knows; what they do to a level is told.
+        Event::CorrectionRefused { .. } | Event::Grown { .. } | Event::TaskDone { .. } => {
+            Vec::new()
+        }
         Event::LifeExtended { from, through, cause } => told_of_extension(*from, *through, cause),
         Event::ExpiryAnnounced { day, last_good_day, lots } => {
             vec![What::PointsExpiring(PointsExpiring {
@@ -576,6 +649,33 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
             })]
         }
         Event::Opened(opened) => told_of_opening(opened)?,
+        Event::LevelAwaited(next) => {
+            let level = next.level.as_str().to_owned();
+            vec![What::TierAwaited(TierAwaited { level, from: next.from })]
+        }
+        Event::LevelBegan { level, valid_through, before, at: _ } => {
+            told_of_level(level, Some(*valid_through), Some(before), TierReason::Begun)
+        }
+        Event::LevelNotBegun { level, at: _ } => {
+            vec![What::TierNotBegun(TierNotBegun { level: level.as_str().to_owned() })]
+        }
+        Event::GraceBegan { level, through, at: _ } => {
+            let level = level.as_str().to_owned();
+            vec![What::TierGraceBegan(TierGraceBegan { level, through: *through })]
+        }
+        Event::OverrideSet { set, reason, in_force } => {
+            let why = match set.kind {
+                OverrideKind::Courtesy => TierReason::Courtesy,
+                OverrideKind::Violation => TierReason::Violation,
+            };
+            told_of_level_in_force(in_force, why, Some(reason))
+        }
+        Event::OverrideLifted { reason, in_force } => {
+            told_of_level_in_force(in_force, TierReason::Lifted, Some(reason))
+        }
+        Event::OverrideEnded { in_force, at: _ } => {
+            told_of_level_in_force(in_force, TierReason::OverrideEnded, None)
+        }
     })
 }
 
@@ -599,26 +699,78 @@ fn told_of_risk(at_risk: &LevelAtRisk) -> What {
         currency: at_risk.currency.map(Currency::code),
         spend_missing_minor: at_risk.spend_missing.map(Minor::get),
         orders_missing: at_risk.orders_missing,
+        growth_missing: at_risk.growth_missing,
     })
 }
 
+/// Why what made an entry raised a level, and why it lowered one.
+struct Reasons {
+    raised: TierReason,
+    lowered: TierReason,
+}
+
+const fn reasons(entry: &CommandId) -> Reasons {
+    match entry {
+        CommandId::Measured(..) => {
+            Reasons { raised: TierReason::NewVersion, lowered: TierReason::NewVersion }
+        }
+        CommandId::Activity(..) | CommandId::Task(..) => {
+            Reasons { raised: TierReason::Activity, lowered: TierReason::Review }
+        }
+        CommandId::Order(_)
+        | CommandId::Refund(..)
+        | CommandId::Change(..)
+        | CommandId::Cancel(_)
+        | CommandId::Request { .. }
+        | CommandId::Due(..)
+        | CommandId::Opening(_) => {
+            Reasons { raised: TierReason::Order, lowered: TierReason::Refund }
+        }
+    }
+}
+
+/// What is told of a level that is given; of what it is under one that staff set, if that decides.
 fn told_of_level(
     level: &LevelId,
     valid_through: Option<Date>,
     before: Option<&LevelBefore>,
     reason: TierReason,
-) -> What {
+) -> Vec<What> {
     let level = level.as_str().to_owned();
     let (before, change) = match before {
         Some(LevelBefore::Lower(before)) => (Some(before), Some(TierChange::Raised)),
         Some(LevelBefore::Higher(before)) => (Some(before), Some(TierChange::Lowered)),
         Some(LevelBefore::Same) => {
-            return What::TierRenewed(TierRenewed { level, valid_through, reason });
+            return vec![What::TierRenewed(TierRenewed { level, valid_through, reason })];
+        }
+        Some(LevelBefore::Overridden(in_force)) => {
+            return told_of_level_in_force(in_force, reason, None);
         }
         None => (None, None),
     };
     let before = before.map(|it| it.as_str().to_owned());
-    What::TierChanged(TierChanged { level, before, change, valid_through, reason })
+    let staff_reason = None;
+    let changed = TierChanged { level, before, change, valid_through, reason, staff_reason };
+    vec![What::TierChanged(changed)]
+}
+
+/// What is told of a level that is in force from now on; nothing where it is the one before.
+fn told_of_level_in_force(
+    in_force: &InForce,
+    reason: TierReason,
+    staff_reason: Option<&ReasonCode>,
+) -> Vec<What> {
+    let InForce { level, valid_through, before } = in_force;
+    if *before == LevelBefore::Same {
+        return Vec::new();
+    }
+    let mut told = told_of_level(level, *valid_through, Some(before), reason);
+    for what in &mut told {
+        if let What::TierChanged(changed) = what {
+            changed.staff_reason = staff_reason.map(|it| it.as_str().to_owned());
+        }
+    }
+    told
 }
 
 fn expired(points: points::Points, from: ExpiredFrom, debt_paid: u64, lot: Option<Date>) -> What {
@@ -741,7 +893,7 @@ fn told_of_opening(opened: &Opened) -> Result<Vec<What>, NotAnnounced> {
         && let Some(level) = &tier.level
     {
         let (valid_through, before) = (tier.valid_through, opened.before.as_ref());
-        told.push(told_of_level(level, valid_through, before, TierReason::TakenOver));
+        told.extend(told_of_level(level, valid_through, before, TierReason::TakenOver));
     }
     Ok(told)
 }

@@ -10,7 +10,6 @@ use loyalty_domain::{
     account::{Account, Balance},
     calendar::{ExpiryRounding, Month},
     decide::Rejection,
-    due,
     earning::Gives,
     event::{self, Event, Settled},
     expiry::{Cause, DayOfYear, Expiry, NEVER},
@@ -19,7 +18,8 @@ use loyalty_domain::{
     points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
     rate::Rate,
-    timeline::{self, What},
+    tier::{self, OverrideKind},
+    timeline::{self, LevelCause, What},
 };
 use serde::Serialize;
 
@@ -109,9 +109,29 @@ pub struct Tier {
     pub rank: usize,
     /// What it gives besides points.
     pub benefits: Benefits,
-    /// Its last day, before it is measured again. `null`: the lowest level has no end.
+    /// Its last day, before it is measured again or before what staff set ends. `null`: it has no end, as that
+    /// of the lowest level.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
     pub valid_through: Option<Date>,
+    /// Whether it is only kept until then, since its review would have lowered it.
+    pub is_in_grace: bool,
+    /// Why it is another one than the member has earned: staff set it as `courtesy` or for a `violation`.
+    /// `null`: it is the earned one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "courtesy"))]
+    pub set_as: Option<&'static str>,
+    /// A higher level that was reached and begins later; `null`: there is none.
+    pub begins: Option<BeginningLevel>,
+}
+
+/// A level that was reached and begins later, as far as it is still met then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BeginningLevel {
+    /// The level's id.
+    pub level: String,
+    /// Its first day.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub from: Date,
 }
 
 /// What a level gives besides points, for members to read.
@@ -148,12 +168,16 @@ pub struct Progress {
     pub spend_minor: u64,
     /// How many orders count.
     pub orders: u32,
-    /// The level above the present one; `null`: there is none.
+    /// What activities count.
+    pub growth: u64,
+    /// Which tasks were ever done.
+    pub tasks: Vec<String>,
+    /// The next level above the earned one that can be met; `null`: there is none.
     pub next: Option<NextLevel>,
 }
 
-/// The level above the present one. It is reached by an order with which any one condition is met; an
-/// order that goes further may reach a higher one.
+/// The next level above the earned one. It is reached with whatever first meets any one condition; what goes
+/// further may reach a higher one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NextLevel {
@@ -165,6 +189,20 @@ pub struct NextLevel {
     pub spend_minor: Option<Threshold>,
     /// By the number of orders; `null`: it cannot be reached by orders.
     pub orders: Option<Threshold>,
+    /// By what activities count; `null`: it cannot be reached by them.
+    pub growth: Option<Threshold>,
+    /// Or by all of these tasks; empty: it cannot be reached by tasks.
+    pub tasks: Vec<Task>,
+}
+
+/// A task on the way to a level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Task {
+    /// Which.
+    pub task: String,
+    /// Whether it is done.
+    pub is_done: bool,
 }
 
 /// What is needed, and how much of it is missing.
@@ -241,19 +279,24 @@ pub enum TimelineItem {
         /// The balance then.
         balance: Points,
     },
-    /// The level's validity ends, and the member is measured again by what counts already.
-    LevelReviewed {
-        /// The first instant after the validity.
+    /// Something about the level.
+    Level {
+        /// When.
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
         at: Timestamp,
-        /// The level's id before.
+        /// Why: `review`, its validity ends and the member is measured again by what counts already; `start`, one
+        /// that was reached before begins, as far as what counts already still meets it; `grace`, its review
+        /// would lower it, and it is kept for a while; `override_end`, what staff set ends.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "review"))]
+        cause: &'static str,
+        /// The id of the level in force before.
         before: String,
-        /// The level's id from then on.
+        /// The id of the level in force from then on.
         level: String,
         /// `kept`, `lowered` or `raised`.
         #[cfg_attr(feature = "openapi", schema(value_type = String, example = "lowered"))]
         change: &'static str,
-        /// Its last day; `null`: the lowest level has no end.
+        /// Its last day, as far as is known; `null`: it has no end, as that of the lowest level.
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
         valid_through: Option<Date>,
     },
@@ -346,6 +389,35 @@ pub enum Source {
         /// Under which key.
         request_key: String,
     },
+    /// Staff set a level.
+    OverrideLevel {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Staff lifted a level that was set.
+    LiftOverride {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// An activity of the member counted.
+    Activity {
+        /// Which.
+        activity_id: String,
+    },
+    /// The member did a task.
+    Task {
+        /// Which.
+        task: String,
+    },
+    /// The member was measured by a new version of the program.
+    NewVersion {
+        /// Which.
+        program_version: u32,
+    },
     /// A balance was brought from another system.
     Opening,
     /// What fell due by itself was recorded.
@@ -435,7 +507,7 @@ pub enum Change {
         /// What became of them at first.
         becomes: Becomes,
     },
-    /// An order raised the level or renewed it.
+    /// What counts raised the level or renewed it.
     LevelReached {
         /// The level's id from then on.
         level: String,
@@ -443,7 +515,7 @@ pub enum Change {
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
         valid_through: Date,
     },
-    /// A refund lowered the level before its review, as the program wants it.
+    /// A refund, or a new version of the program, lowered the level before its review, as the program wants it.
     LevelLowered {
         /// The level's id from then on.
         level: String,
@@ -547,6 +619,89 @@ pub enum Change {
         spend_missing_minor: Option<u64>,
         /// Or how many orders had to come; 0: the next one that counts; `null`: it cannot be met by orders.
         orders_missing: Option<u32>,
+        /// Or how much activities had to count; `null`: it cannot be met by them.
+        growth_missing: Option<u64>,
+    },
+    /// A higher level was reached and begins later.
+    LevelAwaited {
+        /// The level's id.
+        level: String,
+        /// Its first day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        from: Date,
+    },
+    /// A level that was reached before began.
+    LevelBegan {
+        /// Its first instant.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The level's id: of the one that was reached, or of what was still met.
+        level: String,
+        /// Its last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        valid_through: Date,
+    },
+    /// A level that was reached before was no longer met when it was to begin.
+    LevelNotBegun {
+        /// What would have been its first instant.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The level's id.
+        level: String,
+    },
+    /// A level's validity ended, and it is kept for a while since its review would have lowered it.
+    GraceBegan {
+        /// The first instant after the validity.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The level's id.
+        level: String,
+        /// The last day on which it is kept.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        through: Date,
+    },
+    /// Staff set a level beside the one that is earned.
+    OverrideSet {
+        /// The level's id.
+        level: String,
+        /// `courtesy`: at least this level; `violation`: at most this level.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "courtesy"))]
+        set_as: &'static str,
+        /// Its last day; `null`: until it is lifted.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        through: Option<Date>,
+        /// The code of the reason.
+        reason: String,
+        /// The id of the level in force from then on.
+        in_force: String,
+    },
+    /// Staff lifted what they had set.
+    OverrideLifted {
+        /// The code of the reason.
+        reason: String,
+        /// The id of the level in force from then on.
+        in_force: String,
+    },
+    /// What staff had set ended by itself.
+    OverrideEnded {
+        /// The first instant after its last day.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The id of the level in force from then on.
+        in_force: String,
+    },
+    /// An activity counted.
+    Grown {
+        /// In which month, as `2026-01`.
+        #[cfg_attr(feature = "openapi", schema(example = "2026-01"))]
+        month: String,
+        /// How much.
+        growth: u32,
+    },
+    /// A task was done.
+    TaskDone {
+        /// Which.
+        task: String,
     },
 }
 
@@ -730,8 +885,16 @@ pub struct Level {
     pub bonus: Option<String>,
     /// Met from this spend on, in minor units; `null`: not by spend.
     pub spend_minor: Option<u64>,
-    /// Met from this number of orders on; `null`: not by orders. Either condition is enough.
+    /// Met from this number of orders on; `null`: not by orders. Any condition is enough.
     pub orders: Option<u32>,
+    /// Met from this growth value on, which activities count for; `null`: not by them.
+    pub growth: Option<u64>,
+    /// Met once all of these tasks are done; empty: not by tasks.
+    pub tasks: Vec<String>,
+    /// Whether staff invite to it and nobody meets it otherwise.
+    pub is_invite_only: bool,
+    /// Whether members who have it, or a higher one, do not fall below it by what counts.
+    pub is_floor: bool,
     /// What it gives besides points.
     pub benefits: Benefits,
 }
@@ -776,8 +939,9 @@ impl Member {
             usable_through: end(it.last_good_day),
             lot: it.id.given,
         });
-        let rank = due::rank(program, account);
+        let (rank, earned) = (tier::rank(program, account), tier::earned_rank(program, account));
         let level = program.levels().get(rank).ok_or(OutOfRange)?;
+        let set = account.tier.set().filter(|_| rank != earned);
         Ok(Self {
             member_id: member_id.as_str().to_owned(),
             as_of,
@@ -790,9 +954,15 @@ impl Member {
                 stage: level.stage.clone(),
                 rank,
                 benefits: Benefits::of(level),
-                valid_through: account.tier.valid_through,
+                valid_through: tier::valid_through(program, account),
+                is_in_grace: set.is_none() && account.tier.grace_through().is_some(),
+                set_as: set.map(|it| set_as(it.kind)),
+                begins: account.tier.next().map(|it| BeginningLevel {
+                    level: it.level.as_str().to_owned(),
+                    from: it.from,
+                }),
             },
-            progress: Progress::of(account, program, rank, as_of)?,
+            progress: Progress::of(account, program, earned, as_of)?,
         })
     }
 }
@@ -820,14 +990,14 @@ impl Timeline {
             member_id: member_id.as_str().to_owned(),
             as_of,
             through,
-            items: told.items.into_iter().map(|it| TimelineItem::of(it, program)).collect(),
+            items: told.items.iter().map(|it| TimelineItem::of(it, program)).collect(),
             is_whole: told.is_whole,
         })
     }
 }
 
 impl TimelineItem {
-    fn of(item: timeline::Item, program: &program::Program) -> Self {
+    fn of(item: &timeline::Item, program: &program::Program) -> Self {
         let (at, balance) = (item.at, item.balance.into());
         match item.what {
             What::Matures { points, debt_paid, last_good_day } => Self::PointsAvailable {
@@ -846,18 +1016,33 @@ impl TimelineItem {
                 usable_through: last_good_day,
                 balance,
             },
-            What::Review { before, after, level, valid_through } => {
+            What::Level { why, before, after, valid_through } => {
                 let change = match after.cmp(&before) {
                     Ordering::Less => "lowered",
                     Ordering::Equal => "kept",
                     Ordering::Greater => "raised",
                 };
-                let before = program.levels().get(before).map(|it| it.id.as_str().to_owned());
-                let level = level.as_str().to_owned();
-                let before = before.unwrap_or_default();
-                Self::LevelReviewed { at, before, level, change, valid_through }
+                let cause = match why {
+                    LevelCause::Review => "review",
+                    LevelCause::Start => "start",
+                    LevelCause::Grace => "grace",
+                    LevelCause::OverrideEnd => "override_end",
+                };
+                let level =
+                    |rank: usize| program.levels().get(rank).map(|it| it.id.as_str().to_owned());
+                let (before, level) = (level(before), level(after));
+                // Every rank is that of a level.
+                let (before, level) = (before.unwrap_or_default(), level.unwrap_or_default());
+                Self::Level { at, cause, before, level, change, valid_through }
             }
         }
+    }
+}
+
+const fn set_as(kind: OverrideKind) -> &'static str {
+    match kind {
+        OverrideKind::Courtesy => "courtesy",
+        OverrideKind::Violation => "violation",
     }
 }
 
@@ -901,13 +1086,20 @@ impl Progress {
         let spend_minor = minor(measure.spend);
         let threshold =
             |needed: u64, have: u64| Threshold { needed, missing: needed.saturating_sub(have) };
-        let next = match program.levels().get(rank.saturating_add(1)) {
+        let done = &account.progress.tasks;
+        let next = match program.rank_above(rank).and_then(|it| program.levels().get(it)) {
             None => None,
             Some(level) => Some(NextLevel {
                 level: level.id.as_str().to_owned(),
                 name: level.name.clone(),
                 spend_minor: in_minor(level.spend, currency)?.map(|it| threshold(it, spend_minor)),
                 orders: level.orders.map(|it| threshold(it.into(), measure.orders.into())),
+                growth: level.growth.map(|it| threshold(it, measure.growth)),
+                tasks: level
+                    .tasks
+                    .iter()
+                    .map(|it| Task { task: it.as_str().to_owned(), is_done: done.contains(it) })
+                    .collect(),
             }),
         };
         Ok(Self {
@@ -917,6 +1109,8 @@ impl Progress {
             currency: currency.code(),
             spend_minor,
             orders: measure.orders,
+            growth: measure.growth,
+            tasks: done.iter().map(|it| it.as_str().to_owned()).collect(),
             next,
         })
     }
@@ -942,10 +1136,17 @@ impl From<&CommandId> for Source {
                     Operation::Spend => Self::Spend { client_id, request_key },
                     Operation::GiveBack => Self::GiveBack { client_id, request_key },
                     Operation::Extend => Self::Extend { client_id, request_key },
+                    Operation::OverrideLevel => Self::OverrideLevel { client_id, request_key },
+                    Operation::LiftOverride => Self::LiftOverride { client_id, request_key },
                 }
             }
             CommandId::Opening(_) => Self::Opening,
             CommandId::Due(_, day) => Self::Due { day: *day },
+            CommandId::Activity(_, activity) => {
+                Self::Activity { activity_id: activity.as_str().to_owned() }
+            }
+            CommandId::Task(_, task) => Self::Task { task: task.as_str().to_owned() },
+            CommandId::Measured(_, version) => Self::NewVersion { program_version: *version },
         }
     }
 }
@@ -976,20 +1177,7 @@ impl TryFrom<&Event> for Change {
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
             },
-            Event::Earned(earned) => {
-                let order = &earned.order;
-                Self::Earned {
-                    paid_on: order.paid_on,
-                    currency: order.currency.code(),
-                    eligible_minor: order.eligible()?.get(),
-                    points: order.points.get(),
-                    components: order.components.iter().map(Component::of).collect(),
-                    headroom: order.headroom.map(points::Points::get),
-                    lot: order.lot.given,
-                    available_at: order.matures_at,
-                    becomes: earned.becomes.into(),
-                }
-            }
+            Event::Earned(it) => Self::earned(it)?,
             Event::LevelReached { level, valid_through, before: _ } => Self::LevelReached {
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
@@ -1010,36 +1198,14 @@ impl TryFrom<&Event> for Change {
             Event::CorrectionRefused { by, rejection } => {
                 Self::CorrectionRefused { by: Source::from(by), reason: reason(rejection) }
             }
-            Event::Opened(it) => Self::Opened {
-                lots: lot_uses(&it.lots),
-                pending: it
-                    .pending
-                    .iter()
-                    .map(|it| PendingPoints {
-                        points: it.points.get(),
-                        available_at: it.matures_at,
-                        usable_through: end(it.lot.given),
-                    })
-                    .collect(),
-                expired: points::Points::total(it.expired.iter().map(|it| it.points))?.get(),
-                debt: it.debt.get(),
-                debt_paid: points::Points::total(it.debt_paid.iter().map(|it| it.points))?.get(),
-                level: it.tier.as_ref().and_then(|it| Some(it.level.as_ref()?.as_str().to_owned())),
-            },
+            Event::Opened(it) => Self::opened(it)?,
             Event::Spent { uses } => Self::Spent { lots: lot_uses(uses) },
             Event::GivenBack { debt_paid, restored, lost, spend: _ } => Self::GivenBack {
                 debt_paid: debt_paid.get(),
                 lots: lot_uses(restored),
                 lost: lost.get(),
             },
-            Event::LifeExtended { from, through, cause } => {
-                let (cause, reason) = match cause {
-                    Cause::SlidingBegan { at: _ } => ("sliding_began", None),
-                    Cause::Activity => ("activity", None),
-                    Cause::Staff { reason } => ("staff", Some(reason.as_str().to_owned())),
-                };
-                Self::LifeExtended { from: *from, usable_through: *through, cause, reason }
-            }
+            Event::LifeExtended { from, through, cause } => Self::extended(*from, *through, cause),
             Event::ExpiryAnnounced { day, last_good_day, lots } => Self::ExpiryAnnounced {
                 day: *day,
                 usable_through: *last_good_day,
@@ -1052,8 +1218,84 @@ impl TryFrom<&Event> for Change {
                 would_be: it.would_be.as_str().to_owned(),
                 spend_missing_minor: it.spend_missing.map(Minor::get),
                 orders_missing: it.orders_missing,
+                growth_missing: it.growth_missing,
             },
+            Event::LevelAwaited(it) => {
+                Self::LevelAwaited { level: it.level.as_str().to_owned(), from: it.from }
+            }
+            Event::LevelBegan { at, level, valid_through, before: _ } => Self::LevelBegan {
+                at: *at,
+                level: level.as_str().to_owned(),
+                valid_through: *valid_through,
+            },
+            Event::LevelNotBegun { at, level } => {
+                Self::LevelNotBegun { at: *at, level: level.as_str().to_owned() }
+            }
+            Event::GraceBegan { at, level, through } => {
+                Self::GraceBegan { at: *at, level: level.as_str().to_owned(), through: *through }
+            }
+            Event::OverrideSet { set, reason, in_force } => Self::OverrideSet {
+                level: set.level.as_str().to_owned(),
+                set_as: set_as(set.kind),
+                through: set.through,
+                reason: reason.as_str().to_owned(),
+                in_force: in_force.level.as_str().to_owned(),
+            },
+            Event::OverrideLifted { reason, in_force } => Self::OverrideLifted {
+                reason: reason.as_str().to_owned(),
+                in_force: in_force.level.as_str().to_owned(),
+            },
+            Event::OverrideEnded { at, in_force } => {
+                Self::OverrideEnded { at: *at, in_force: in_force.level.as_str().to_owned() }
+            }
+            Event::Grown { month, growth, counted_in: _ } => {
+                Self::Grown { month: month.to_string(), growth: *growth }
+            }
+            Event::TaskDone { task } => Self::TaskDone { task: task.as_str().to_owned() },
         })
+    }
+}
+
+impl Change {
+    fn earned(earned: &event::Earned) -> Result<Self, OutOfRange> {
+        let order = &earned.order;
+        Ok(Self::Earned {
+            paid_on: order.paid_on,
+            currency: order.currency.code(),
+            eligible_minor: order.eligible()?.get(),
+            points: order.points.get(),
+            components: order.components.iter().map(Component::of).collect(),
+            headroom: order.headroom.map(points::Points::get),
+            lot: order.lot.given,
+            available_at: order.matures_at,
+            becomes: earned.becomes.into(),
+        })
+    }
+
+    fn opened(opened: &event::Opened) -> Result<Self, OutOfRange> {
+        let pending = opened.pending.iter().map(|it| PendingPoints {
+            points: it.points.get(),
+            available_at: it.matures_at,
+            usable_through: end(it.lot.given),
+        });
+        let level = opened.tier.as_ref().and_then(|it| it.level.as_ref());
+        Ok(Self::Opened {
+            lots: lot_uses(&opened.lots),
+            pending: pending.collect(),
+            expired: points::Points::total(opened.expired.iter().map(|it| it.points))?.get(),
+            debt: opened.debt.get(),
+            debt_paid: points::Points::total(opened.debt_paid.iter().map(|it| it.points))?.get(),
+            level: level.map(|it| it.as_str().to_owned()),
+        })
+    }
+
+    fn extended(from: Date, through: Date, cause: &Cause) -> Self {
+        let (cause, reason) = match cause {
+            Cause::SlidingBegan { at: _ } => ("sliding_began", None),
+            Cause::Activity => ("activity", None),
+            Cause::Staff { reason } => ("staff", Some(reason.as_str().to_owned())),
+        };
+        Self::LifeExtended { from, usable_through: through, cause, reason }
     }
 }
 
@@ -1122,6 +1364,10 @@ impl Program {
                 bonus: level.bonus.map(|it| it.to_string()),
                 spend_minor: in_minor(level.spend, currency)?,
                 orders: level.orders,
+                growth: level.growth,
+                tasks: level.tasks.iter().map(|it| it.as_str().to_owned()).collect(),
+                is_invite_only: level.invite_only,
+                is_floor: level.floor,
                 benefits: Benefits::of(level),
             })
         });
@@ -1211,6 +1457,9 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::MoreThanSpent { .. } => "more_than_spent",
         Rejection::InsufficientPoints { .. } => "insufficient_points",
         Rejection::NothingToExtend => "nothing_to_extend",
+        Rejection::EndIsOver { .. } => "end_is_over",
+        Rejection::NothingToLift => "nothing_to_lift",
+        Rejection::TooManyTasks => "too_many_tasks",
         Rejection::OutOfRange => "out_of_range",
     }
 }

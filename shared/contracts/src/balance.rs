@@ -271,7 +271,7 @@ impl MonthOfProgress {
 }
 
 fn measure(spend: Minor, orders: u32) -> Measure {
-    Measure { spend: Spend::of_minor(spend), orders }
+    Measure { spend: Spend::of_minor(spend), orders, growth: 0 }
 }
 
 /// Whole minor units: what events bring has no others.

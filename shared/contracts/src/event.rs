@@ -126,7 +126,11 @@ impl Event {
                 | Command::Spend { .. }
                 | Command::GiveBack { .. }
                 | Command::PostDue { .. }
-                | Command::Extend { .. },
+                | Command::Extend { .. }
+                | Command::AddMeasure { .. }
+                | Command::OverrideLevel { .. }
+                | Command::LiftOverride { .. }
+                | Command::Measure { .. },
                 _,
             ) => None,
         }

@@ -9,7 +9,7 @@ use crate::{
     announcement::{
         Announcement, BalanceTakenOver, PointsAvailable, PointsClawedBack, PointsEarned,
         PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack, PointsSpent, SOURCE,
-        TierAtRisk, TierChanged, TierRenewed,
+        TierAtRisk, TierAwaited, TierChanged, TierGraceBegan, TierNotBegun, TierRenewed,
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
@@ -122,7 +122,10 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
         announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
         announcement::<TierAtRisk>("tier.at_risk", "tier.at_risk.v1.json")?,
+        announcement::<TierAwaited>("tier.awaited", "tier.awaited.v1.json")?,
         announcement::<TierChanged>("tier.changed", "tier.changed.v1.json")?,
+        announcement::<TierGraceBegan>("tier.grace_began", "tier.grace_began.v1.json")?,
+        announcement::<TierNotBegun>("tier.not_begun", "tier.not_begun.v1.json")?,
         announcement::<TierRenewed>("tier.renewed", "tier.renewed.v1.json")?,
     ])
 }

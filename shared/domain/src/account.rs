@@ -7,10 +7,11 @@ use crate::{
     calendar::Month,
     event::{Becomes, Corrected, Earned, Event, LotUse, Opened, ProgressChange, Settled},
     expiry::NEVER,
-    id::LevelId,
+    id::{LevelId, TaskId},
     money::Spend,
     points::{OutOfRange, Points},
     program::{CapPeriod, Window},
+    tier::{Beside, NextLevel, Override},
 };
 
 /// Everything that decisions about a member's points and level depend on.
@@ -102,10 +103,54 @@ pub struct Pending {
 /// A member's level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
-    /// The level; `None` before any other than the lowest was reached.
+    /// The level that was earned; `None` before any other than the lowest was reached.
     pub level: Option<LevelId>,
     /// Through which day, but for the lowest level.
     pub valid_through: Option<Date>,
+    /// What else there is to it. Where there is nothing it is not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<Beside>>,
+}
+
+impl Tier {
+    /// What staff set beside it.
+    pub fn set(&self) -> Option<&Override> {
+        self.beside.as_ref()?.set.as_ref()
+    }
+
+    /// What was reached and begins later.
+    pub fn next(&self) -> Option<&NextLevel> {
+        self.beside.as_ref()?.next.as_ref()
+    }
+
+    /// Through which day it is kept although its review would have lowered it.
+    pub fn grace_through(&self) -> Option<Date> {
+        self.beside.as_ref()?.grace_through
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Beside)) {
+        let mut beside = self.beside.take().unwrap_or_default();
+        change(&mut beside);
+        self.beside = Some(beside).filter(|it| **it != Beside::default());
+    }
+
+    /// The day after which the level is reviewed: the last valid one, or that of its grace.
+    pub fn review_after(&self) -> Option<Date> {
+        self.grace_through().or(self.valid_through)
+    }
+
+    /// The days after which something about it falls due.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Date> {
+        let through = self.set().and_then(|it| it.through);
+        let next = self.next().and_then(|it| it.from.yesterday().ok());
+        [self.review_after(), through, next].into_iter().flatten()
+    }
+
+    fn earned(&mut self, level: &LevelId, valid_through: Option<Date>) {
+        self.level = Some(level.clone());
+        self.valid_through = valid_through;
+        self.change(|it| it.grace_through = None);
+    }
 }
 
 /// What levels are measured by.
@@ -118,6 +163,9 @@ pub struct Progress {
     pub since: Option<Month>,
     /// Over all time.
     pub lifetime: Measure,
+    /// Which tasks were ever done, the first one in front. Where there is none it is not stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskId>,
 }
 
 /// What one month counts.
@@ -129,13 +177,21 @@ pub struct MonthProgress {
     pub measure: Measure,
 }
 
-/// Spend and orders.
+/// Spend, orders and growth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measure {
     /// The sum of eligible amounts in the program's currency.
     pub spend: Spend,
     /// The number of orders with an eligible amount above 0.
     pub orders: u32,
+    /// The growth value: what activities count. Where there is none it is not stored.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub growth: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One cap in one period.
@@ -251,13 +307,13 @@ impl Account {
         self.lot(id).map_or(id.given, |it| it.last_good_day)
     }
 
-    /// The first day after which something falls due that an entry should say: a lot expires or a level
-    /// is reviewed. Maturing is not among it.
+    /// The first day after which something falls due that an entry should say: a lot expires, a level is
+    /// reviewed or begins, or what staff set ends. Maturing is not among it.
     pub fn due_after(&self) -> Option<Date> {
         let lots = self.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
         let pending = self.pending.iter().map(|it| self.last_good_day(it.lot));
         let days = lots.chain(pending).filter(|it| *it != NEVER);
-        days.chain(self.tier.valid_through).min()
+        days.chain(self.tier.ends()).min()
     }
 
     /// Whether a lot, or what is to be one, has its last good day on `from` or later and before `through`.
@@ -300,12 +356,46 @@ impl Account {
             }
             Event::Reviewed { level, valid_through, .. }
             | Event::LevelLowered { level, valid_through, .. } => {
-                self.tier = Tier { level: Some(level.clone()), valid_through: *valid_through };
+                self.tier.earned(level, *valid_through);
                 Ok(())
             }
             Event::LevelReached { level, valid_through, .. } => {
-                self.tier =
-                    Tier { level: Some(level.clone()), valid_through: Some(*valid_through) };
+                self.tier.earned(level, Some(*valid_through));
+                Ok(())
+            }
+            Event::LevelAwaited(next) => {
+                self.tier.change(|it| it.next = Some(next.clone()));
+                Ok(())
+            }
+            Event::LevelBegan { level, valid_through, .. } => {
+                self.tier.earned(level, Some(*valid_through));
+                self.tier.change(|it| it.next = None);
+                Ok(())
+            }
+            Event::LevelNotBegun { .. } => {
+                self.tier.change(|it| it.next = None);
+                Ok(())
+            }
+            Event::GraceBegan { through, .. } => {
+                self.tier.change(|it| it.grace_through = Some(*through));
+                Ok(())
+            }
+            Event::OverrideSet { set, .. } => {
+                self.tier.change(|it| it.set = Some(set.clone()));
+                Ok(())
+            }
+            Event::OverrideLifted { .. } | Event::OverrideEnded { .. } => {
+                self.tier.change(|it| it.set = None);
+                Ok(())
+            }
+            Event::Grown { month, growth, counted_in } => {
+                self.progress.forget_before(*counted_in)?;
+                let grown = Measure { growth: u64::from(*growth), ..Measure::default() };
+                self.progress.lifetime.add(grown)?;
+                self.progress.month(*month)?.map_or(Ok(()), |it| it.add(grown))
+            }
+            Event::TaskDone { task } => {
+                self.progress.tasks.push(task.clone());
                 Ok(())
             }
             Event::Earned(earned) => self.apply_earned(earned),
@@ -382,8 +472,8 @@ impl Account {
             self.take_from_lot(*lot, *points)?;
             self.debt = self.debt.minus(*points)?;
         }
-        if let Some(tier) = &opened.tier {
-            self.tier = tier.clone();
+        if let Some(Tier { level: Some(level), valid_through, .. }) = &opened.tier {
+            self.tier.earned(level, *valid_through);
         }
         self.progress.forget_before(opened.counted_in)?;
         for MonthProgress { month, measure } in &opened.months {
@@ -622,11 +712,9 @@ impl Progress {
         };
         self.months.iter().filter(|it| first <= it.month && it.month <= last).try_fold(
             Measure::default(),
-            |sum, it| {
-                Ok(Measure {
-                    spend: sum.spend.plus(it.measure.spend)?,
-                    orders: sum.orders.checked_add(it.measure.orders).ok_or(OutOfRange)?,
-                })
+            |mut sum, it| {
+                sum.add(it.measure)?;
+                Ok(sum)
             },
         )
     }
@@ -666,6 +754,7 @@ impl Measure {
     fn add(&mut self, more: Self) -> Result<(), OutOfRange> {
         self.spend = self.spend.plus(more.spend)?;
         self.orders = self.orders.checked_add(more.orders).ok_or(OutOfRange)?;
+        self.growth = self.growth.checked_add(more.growth).ok_or(OutOfRange)?;
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Commands: what a sender said, under the natural id of the fact.
 
+use std::num::NonZeroU32;
+
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -7,13 +9,14 @@ use sha2::{Digest, Sha256};
 use crate::{
     account::Measure,
     id::{
-        ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, ReasonCode, RefundId,
-        RequestKey,
+        ActivityId, ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, ReasonCode,
+        RefundId, RequestKey, TaskId,
     },
     money::Minor,
     opening::Opening,
     order::{Content, LineKey, Order},
     points::Points,
+    tier::{Override, OverrideKind},
 };
 
 /// A command and the instant that it is about.
@@ -76,6 +79,43 @@ pub enum Command {
         /// Why.
         reason: ReasonCode,
     },
+    /// Something counts for the level that is no order.
+    AddMeasure {
+        /// Whose.
+        member_id: MemberId,
+        /// What.
+        new: NewMeasure,
+    },
+    /// Staff set a level beside the one that is earned.
+    OverrideLevel {
+        /// Whose.
+        member_id: MemberId,
+        /// Which, how, and until when.
+        set: Override,
+        /// Why.
+        reason: ReasonCode,
+    },
+    /// Staff lift a level that was set.
+    LiftOverride {
+        /// Whose.
+        member_id: MemberId,
+        /// Why.
+        reason: ReasonCode,
+    },
+    /// A member is measured by a new version of the program.
+    Measure {
+        /// Whose level.
+        member_id: MemberId,
+    },
+}
+
+/// What counts for levels and is no order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewMeasure {
+    /// An activity counted so much for the growth value.
+    Growth(NonZeroU32),
+    /// A task was done.
+    Task(TaskId),
 }
 
 /// What takes something off an order, or changes it.
@@ -189,6 +229,58 @@ impl Request {
         Self { id, at, command: Command::Extend { member_id, through, reason } }
     }
 
+    /// An activity of a member counts for the growth value.
+    pub fn growth(
+        member_id: MemberId,
+        activity_id: ActivityId,
+        at: Timestamp,
+        growth: NonZeroU32,
+    ) -> Self {
+        let id = CommandId::Activity(member_id.clone(), activity_id);
+        let new = NewMeasure::Growth(growth);
+        Self { id, at, command: Command::AddMeasure { member_id, new } }
+    }
+
+    /// A member did a task.
+    pub fn task(member_id: MemberId, task: TaskId, at: Timestamp) -> Self {
+        let id = CommandId::Task(member_id.clone(), task.clone());
+        let new = NewMeasure::Task(task);
+        Self { id, at, command: Command::AddMeasure { member_id, new } }
+    }
+
+    /// Staff set a level of a member beside the one that is earned.
+    pub fn override_level(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        set: Override,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::OverrideLevel);
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::OverrideLevel { member_id, set, reason } }
+    }
+
+    /// Staff lift a level of a member that was set.
+    pub fn lift_override(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::LiftOverride);
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::LiftOverride { member_id, reason } }
+    }
+
+    /// A member is measured by `version` of the program, which is in force from `at` on.
+    pub fn measure(member_id: MemberId, version: u32, at: Timestamp) -> Self {
+        let id = CommandId::Measured(member_id.clone(), version);
+        Self { id, at, command: Command::Measure { member_id } }
+    }
+
     /// What a member has in another system is brought here.
     pub fn open(member_id: MemberId, at: Timestamp, opening: Opening) -> Self {
         let id = CommandId::Opening(member_id.clone());
@@ -204,7 +296,11 @@ impl Request {
             | Command::GiveBack { member_id, .. }
             | Command::PostDue { member_id }
             | Command::OpenAccount { member_id, .. }
-            | Command::Extend { member_id, .. } => Some(member_id),
+            | Command::Extend { member_id, .. }
+            | Command::AddMeasure { member_id, .. }
+            | Command::OverrideLevel { member_id, .. }
+            | Command::LiftOverride { member_id, .. }
+            | Command::Measure { member_id } => Some(member_id),
         }
     }
 
@@ -223,9 +319,14 @@ impl Request {
                 content.content(&order.content);
             }
             // Its instant does not make a cancellation another one: it happens once to an order.
-            // Nor does it make a day's due work another one.
-            Command::CorrectOrder { correction: Correction::All, .. } | Command::PostDue { .. } => {
-                return Fingerprint([0; 16]);
+            // Nor does it make a day's due work another one, nor a task, nor what a version says.
+            Command::CorrectOrder { correction: Correction::All, .. }
+            | Command::PostDue { .. }
+            | Command::AddMeasure { new: NewMeasure::Task(_), .. }
+            | Command::Measure { .. } => return Fingerprint([0; 16]),
+            Command::AddMeasure { new: NewMeasure::Growth(growth), .. } => {
+                content.text("grow");
+                content.number(growth.get().into());
             }
             Command::CorrectOrder { correction, .. } => content.correction(correction),
             // A key names one request, whenever it is repeated.
@@ -244,6 +345,22 @@ impl Request {
                 content = Canonical(Sha256::new());
                 content.text("extend");
                 content.day(Some(*through));
+                content.text(reason.as_str());
+            }
+            Command::OverrideLevel { set: Override { level, kind, through }, reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("override level");
+                content.text(level.as_str());
+                content.text(match kind {
+                    OverrideKind::Courtesy => "courtesy",
+                    OverrideKind::Violation => "violation",
+                });
+                content.day(*through);
+                content.text(reason.as_str());
+            }
+            Command::LiftOverride { reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("lift override");
                 content.text(reason.as_str());
             }
             // It happens once to a member, whenever a file of balances is sent again.
@@ -395,8 +512,10 @@ impl Canonical {
     }
 
     fn measure(&mut self, measure: &Measure) {
-        self.text(&measure.spend.to_string());
-        self.number(measure.orders.into());
+        let Measure { spend, orders, growth: _ } = measure;
+        // Growth is not brought.
+        self.text(&spend.to_string());
+        self.number((*orders).into());
     }
 
     fn fingerprint(self) -> Fingerprint {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     points::{OutOfRange, Points},
     program::{Program, Shortfall},
     reminder,
+    tier::{self, TASKS_MAX},
 };
 
 /// A business answer of "no": an outcome to record, not a failure to retry.
@@ -99,6 +100,18 @@ pub enum Rejection {
     /// No points are there that would last longer.
     #[error("there are no points that would last longer")]
     NothingToExtend,
+    /// What is set would be over before it begins.
+    #[error("{through} is over")]
+    EndIsOver {
+        /// Its last day.
+        through: Date,
+    },
+    /// No level was set that could be lifted.
+    #[error("no level was set that could be lifted")]
+    NothingToLift,
+    /// The member has done as many tasks as an account remembers.
+    #[error("at most {TASKS_MAX} tasks are remembered")]
+    TooManyTasks,
     /// A sum of money or points, or a day, would leave the range in which it is exact.
     #[error("a sum of money or points would be larger than can be counted")]
     OutOfRange,
@@ -145,7 +158,7 @@ pub enum Decision {
         /// What happens, what fell due before included.
         events: Vec<Event>,
         /// The account afterwards, without the entry's end; `None` if there is none.
-        account: Option<Account>,
+        account: Option<Box<Account>>,
     },
     /// It waits for its order.
     Waits(Waiting),
@@ -207,6 +220,10 @@ pub fn decide(
         },
         Command::OpenAccount { opening, .. } => work().open(opening, request.at),
         Command::Extend { through, reason, .. } => work().extend(*through, reason),
+        Command::AddMeasure { new, .. } => work().add_measure(new, request.at),
+        Command::OverrideLevel { set, reason, .. } => work().override_level(set, reason),
+        Command::LiftOverride { reason, .. } => work().lift_override(reason),
+        Command::Measure { .. } => work().measure_anew(),
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;
@@ -243,7 +260,7 @@ impl<'a> Work<'a> {
     }
 
     pub(crate) fn done(self, has_account: bool) -> Decision {
-        let account = has_account.then_some(self.account);
+        let account = has_account.then(|| Box::new(self.account));
         Decision::Effect { at: self.at, events: self.events, account }
     }
 
@@ -316,7 +333,7 @@ impl<'a> Work<'a> {
             edited_at: None,
         };
         if is_member {
-            let rank = due::rank(self.program, &self.account);
+            let rank = tier::rank(self.program, &self.account);
             record.components = components_for(self.program, rank, paid_on, order.channel.as_ref());
             (record.caps, record.headroom) = headroom(self.program, &self.account, paid_on);
             let spend = record.spend_of(amount, self.program)?;
@@ -341,24 +358,6 @@ impl<'a> Work<'a> {
         } else {
             Ok(Becomes::Available { debt_paid: self.account.debt.min(points) })
         }
-    }
-
-    /// Raises or renews the level, if the window that ends with `month` qualifies for it.
-    fn measure(&mut self, month: Month) -> Result<(), OutOfRange> {
-        let measure = self.account.progress.measured(self.program.spec().tiers.window, month)?;
-        let qualified = self.program.qualified(measure.spend, measure.orders);
-        if qualified == 0 || qualified < due::rank(self.program, &self.account) {
-            return Ok(());
-        }
-        let Some(level) = self.program.levels().get(qualified) else { return Ok(()) };
-        let valid_through = month.plus(12)?.last_day();
-        let tier = &self.account.tier;
-        // A later month may already have been granted by a review.
-        if tier.level.as_ref() == Some(&level.id) && tier.valid_through == Some(valid_through) {
-            return Ok(());
-        }
-        let before = due::level_before(self.program, &self.account, qualified);
-        self.record(Event::LevelReached { level: level.id.clone(), valid_through, before })
     }
 
     fn correct_order(
@@ -403,18 +402,6 @@ impl<'a> Work<'a> {
             self.lower_level(month)?;
         }
         Ok(())
-    }
-
-    fn lower_level(&mut self, month: Month) -> Result<(), OutOfRange> {
-        let measure = self.account.progress.measured(self.program.spec().tiers.window, month)?;
-        let qualified = self.program.qualified(measure.spend, measure.orders);
-        if qualified >= due::rank(self.program, &self.account) {
-            return Ok(());
-        }
-        let Some(level) = self.program.levels().get(qualified) else { return Ok(()) };
-        let valid_through = self.account.tier.valid_through.filter(|_| qualified > 0);
-        let before = due::level_before(self.program, &self.account, qualified);
-        self.record(Event::LevelLowered { level: level.id.clone(), valid_through, before })
     }
 
     /// What `correction` does to the order at this instant.

@@ -1,18 +1,16 @@
-//! What falls due by itself as an account's clock moves: maturity, expiry, reviews, and that points begin
-//! to slide.
-
-use std::cmp::Ordering;
+//! What falls due by itself as an account's clock moves: maturity, expiry, levels that begin, are reviewed
+//! or were set for a time, and that points begin to slide.
 
 use jiff::Timestamp;
 
 use crate::{
     account::Account,
-    calendar::Month,
     decide::Work,
-    event::{Event, LevelBefore},
+    event::Event,
     expiry::{Cause, Promise},
     points::OutOfRange,
-    program::{Program, Rank, Review},
+    program::Program,
+    tier::{self, NextLevel},
 };
 
 /// What can fall due; at one instant, in this order.
@@ -22,8 +20,12 @@ enum Due {
     Maturity,
     /// A lot's last good day is over.
     Expiry,
-    /// A level's validity is over.
+    /// A level that was reached before begins.
+    Start,
+    /// A level's validity, or its grace, is over.
     Review,
+    /// What staff set is over.
+    OverrideEnd,
     /// Points begin to slide.
     Sliding(Promise),
 }
@@ -74,7 +76,9 @@ fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
     let event = match due {
         Due::Maturity => maturity(work, at)?,
         Due::Expiry => expiry(&work.account, at),
-        Due::Review => review(work.program, &work.account, at)?,
+        Due::Start => tier::start(work.program, &work.account, at)?,
+        Due::Review => tier::review(work.program, &work.account, at)?,
+        Due::OverrideEnd => Some(tier::override_end(work.program, &work.account, at)?),
         Due::Sliding(Promise { from, through }) => {
             Some(Event::LifeExtended { from, through, cause: Cause::SlidingBegan { at } })
         }
@@ -96,7 +100,12 @@ fn next(
         .filter(|it| it.matures_at <= until)
         .map(|it| (it.matures_at, Due::Maturity));
     let expiring = account.lots.iter().find(|it| !it.points.is_zero()).map(|it| it.last_good_day);
-    let days = [(expiring, Due::Expiry), (account.tier.valid_through, Due::Review)];
+    let set_through = account.tier.set().and_then(|it| it.through);
+    let days = [
+        (expiring, Due::Expiry),
+        (account.tier.review_after(), Due::Review),
+        (set_through, Due::OverrideEnd),
+    ];
     for (day, due) in days {
         if let Some(day) = day
             && calendar.is_over(day, until)?
@@ -105,6 +114,12 @@ fn next(
             if first.is_none_or(|it| candidate < it) {
                 first = Some(candidate);
             }
+        }
+    }
+    if let Some(NextLevel { from, .. }) = account.tier.next() {
+        let candidate = (calendar.midnight(*from)?, Due::Start);
+        if candidate.0 <= until && first.is_none_or(|it| candidate < it) {
+            first = Some(candidate);
         }
     }
     // Who comes to an account after that day finds it kept already, or nothing to keep.
@@ -137,55 +152,4 @@ fn maturity(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange>
 fn expiry(account: &Account, at: Timestamp) -> Option<Event> {
     let lot = account.lots.iter().find(|it| !it.points.is_zero())?;
     Some(Event::Expired { at, lot: lot.id, points: lot.points })
-}
-
-fn review(
-    program: &Program,
-    account: &Account,
-    at: Timestamp,
-) -> Result<Option<Event>, OutOfRange> {
-    let Some(valid_through) = account.tier.valid_through else { return Ok(None) };
-    let month = Month::of(valid_through);
-    let rank = rank_after_review(program, account, month)?;
-    let Some(level) = program.levels().get(rank) else { return Ok(None) };
-    let valid_through = if rank == 0 { None } else { Some(month.plus(12)?.last_day()) };
-    let before = level_before(program, account, rank);
-    Ok(Some(Event::Reviewed { at, level: level.id.clone(), valid_through, before }))
-}
-
-/// The rank that a review leaves, which measures by the months that end with `month`.
-pub(crate) fn rank_after_review(
-    program: &Program,
-    account: &Account,
-    month: Month,
-) -> Result<Rank, OutOfRange> {
-    let tiers = &program.spec().tiers;
-    let measure = account.progress.measured(tiers.window, month)?;
-    let qualified = program.qualified(measure.spend, measure.orders);
-    Ok(match tiers.review {
-        Review::ToQualifying => qualified,
-        Review::OneLevel => qualified.max(rank(program, account).saturating_sub(1)),
-    })
-}
-
-/// What the level in force is to one of rank `given`.
-pub(crate) fn level_before(
-    program: &Program,
-    account: &Account,
-    given: Rank,
-) -> Option<LevelBefore> {
-    let rank = rank(program, account);
-    let level = program.levels().get(rank)?;
-    Some(match rank.cmp(&given) {
-        Ordering::Less => LevelBefore::Lower(level.id.clone()),
-        Ordering::Equal => LevelBefore::Same,
-        Ordering::Greater => LevelBefore::Higher(level.id.clone()),
-    })
-}
-
-/// The rank of the level in force.
-///
-/// A level that this version of the program no longer has counts as the lowest.
-pub fn rank(program: &Program, account: &Account) -> Rank {
-    account.tier.level.as_ref().and_then(|it| program.rank_of(it)).unwrap_or(0)
 }

@@ -10,10 +10,11 @@ use crate::{
     calendar::Month,
     decide::Rejection,
     expiry::Cause,
-    id::{CommandId, LevelId},
+    id::{CommandId, LevelId, ReasonCode, TaskId},
     money::{Currency, Minor, Spend},
     order::{KeptLine, OrderRecord},
     points::Points,
+    tier::{NextLevel, Override},
 };
 
 /// One thing that happened to an account, or to an order.
@@ -132,6 +133,72 @@ pub enum Event {
     },
     /// The member is told that the level will be lost, and what would save it.
     LevelAtRisk(Box<LevelAtRisk>),
+    /// A higher level was reached and begins with the next period.
+    LevelAwaited(NextLevel),
+    /// A level that was reached before began.
+    LevelBegan {
+        /// Its first instant.
+        at: Timestamp,
+        /// The level from now on: the one that was reached, or what of it was still met.
+        level: LevelId,
+        /// Until when.
+        valid_through: Date,
+        /// The one before.
+        before: LevelBefore,
+    },
+    /// A level that was reached before was no longer met when it was to begin.
+    LevelNotBegun {
+        /// What would have been its first instant.
+        at: Timestamp,
+        /// The level.
+        level: LevelId,
+    },
+    /// A level's validity ended that its review would have lowered; it is kept for a while and reviewed then.
+    GraceBegan {
+        /// The first instant after the validity.
+        at: Timestamp,
+        /// The level.
+        level: LevelId,
+        /// Through which day.
+        through: Date,
+    },
+    /// Staff set a level beside the one that is earned; whatever they had set before is over.
+    OverrideSet {
+        /// What.
+        set: Override,
+        /// Why.
+        reason: ReasonCode,
+        /// What it makes the level in force.
+        in_force: InForce,
+    },
+    /// Staff lifted what they had set.
+    OverrideLifted {
+        /// Why.
+        reason: ReasonCode,
+        /// What it makes the level in force.
+        in_force: InForce,
+    },
+    /// What staff had set ended by itself.
+    OverrideEnded {
+        /// The first instant after its last day.
+        at: Timestamp,
+        /// What it makes the level in force.
+        in_force: InForce,
+    },
+    /// An activity counted for the growth value.
+    Grown {
+        /// In which month.
+        month: Month,
+        /// How much.
+        growth: u32,
+        /// The month of the instant at which it took effect.
+        counted_in: Month,
+    },
+    /// A task was done, which happens once to a member.
+    TaskDone {
+        /// Which.
+        task: TaskId,
+    },
 }
 
 impl Event {
@@ -142,6 +209,10 @@ impl Event {
             | Self::Lapsed { at, .. }
             | Self::Expired { at, .. }
             | Self::Reviewed { at, .. }
+            | Self::LevelBegan { at, .. }
+            | Self::LevelNotBegun { at, .. }
+            | Self::GraceBegan { at, .. }
+            | Self::OverrideEnded { at, .. }
             | Self::LifeExtended { cause: Cause::SlidingBegan { at }, .. } => Some(*at),
             Self::Earned(_)
             | Self::LevelReached { .. }
@@ -153,6 +224,11 @@ impl Event {
             | Self::LifeExtended { cause: Cause::Activity | Cause::Staff { .. }, .. }
             | Self::ExpiryAnnounced { .. }
             | Self::LevelAtRisk(_)
+            | Self::LevelAwaited(_)
+            | Self::OverrideSet { .. }
+            | Self::OverrideLifted { .. }
+            | Self::Grown { .. }
+            | Self::TaskDone { .. }
             | Self::Opened(_) => None,
         }
     }
@@ -169,9 +245,22 @@ pub enum LevelBefore {
     Same,
     /// A higher one: the member was lowered.
     Higher(LevelId),
+    /// Staff set a level that decides, not the one that was given: this is in force now.
+    Overridden(Box<InForce>),
 }
 
-/// A level that its review would lower, if nothing else counted until then.
+/// The level in force from now on, where staff set one beside what is earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// Which.
+    pub level: LevelId,
+    /// Until when, as far as is known; `None` if it has no end.
+    pub valid_through: Option<Date>,
+    /// The one before.
+    pub before: LevelBefore,
+}
+
+/// A level that its review would lower, or that staff set and that ends, if nothing else counted until then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelAtRisk {
     /// On which day the member is told.
@@ -190,6 +279,9 @@ pub struct LevelAtRisk {
     /// The program's currency; `None` of entries that were kept before they said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
+    /// How much growth must come, likewise. Where the level cannot be met by growth it is not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth_missing: Option<u64>,
 }
 
 /// How many points of a lot.

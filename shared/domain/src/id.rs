@@ -105,6 +105,10 @@ ids! {
     LevelId, "a level id";
     /// The client, or caller, that keeps a request key of its own.
     ClientId, "a client id";
+    /// The shop's id of an activity that counts for the growth value, unique within its member's.
+    ActivityId, "an activity id";
+    /// A task that members may do once, as the program calls it.
+    TaskId, "a task id";
     /// A key under which a caller repeats one request.
     RequestKey, "a request key";
 }
@@ -198,6 +202,12 @@ pub enum CommandId {
     Due(MemberId, Date),
     /// What a member brought from another system; this happens once to a member.
     Opening(MemberId),
+    /// An activity of a member counted.
+    Activity(MemberId, ActivityId),
+    /// A member did a task, which happens once.
+    Task(MemberId, TaskId),
+    /// A member was measured by a new version of the program, which happens once to each.
+    Measured(MemberId, u32),
 }
 
 /// What a caller's request does.
@@ -210,6 +220,10 @@ pub enum Operation {
     GiveBack,
     /// Lets points last longer.
     Extend,
+    /// Sets a level.
+    OverrideLevel,
+    /// Lifts a level that was set.
+    LiftOverride,
 }
 
 impl Operation {
@@ -219,6 +233,8 @@ impl Operation {
             Self::Spend => "spend",
             Self::GiveBack => "give_back",
             Self::Extend => "extend",
+            Self::OverrideLevel => "override_level",
+            Self::LiftOverride => "lift_override",
         }
     }
 }
@@ -231,7 +247,12 @@ impl CommandId {
             | Self::Refund(order, _)
             | Self::Change(order, _)
             | Self::Cancel(order) => Some(order),
-            Self::Request { .. } | Self::Due(..) | Self::Opening(_) => None,
+            Self::Request { .. }
+            | Self::Due(..)
+            | Self::Opening(_)
+            | Self::Activity(..)
+            | Self::Task(..)
+            | Self::Measured(..) => None,
         }
     }
 }
@@ -257,6 +278,15 @@ impl std::fmt::Display for CommandId {
             ),
             Self::Due(member, day) => write!(f, "D#{}#{day}", Escaped(member.as_str())),
             Self::Opening(member) => write!(f, "B#{}", Escaped(member.as_str())),
+            Self::Activity(member, activity) => {
+                write!(f, "A#{}#{}", Escaped(member.as_str()), Escaped(activity.as_str()))
+            }
+            Self::Task(member, task) => {
+                write!(f, "T#{}#{}", Escaped(member.as_str()), Escaped(task.as_str()))
+            }
+            Self::Measured(member, version) => {
+                write!(f, "V#{}#{version}", Escaped(member.as_str()))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! 2. [`program`] and [`expiry`]: what a shop decides;
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
-//! 5. [`earning`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
+//! 5. [`earning`], [`tier`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
 //! 6. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -26,4 +26,5 @@ pub mod points;
 pub mod program;
 pub mod rate;
 pub mod reminder;
+pub mod tier;
 pub mod timeline;

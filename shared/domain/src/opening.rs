@@ -13,6 +13,7 @@ use crate::{
     expiry::NEVER,
     id::LevelId,
     points::{OutOfRange, Points},
+    tier,
 };
 
 /// How many lots may be brought.
@@ -129,7 +130,9 @@ impl Work<'_> {
         let valid_through = tier.as_ref().and_then(|it| it.valid_through);
         let counted_in = valid_through.map_or(this_month, |it| Month::of(it).min(this_month));
         let brought = tier.as_ref().and_then(|it| self.program.rank_of(it.level.as_ref()?));
-        let before = brought.and_then(|it| due::level_before(self.program, &self.account, it));
+        let before = brought
+            .map(|it| tier::level_before(self.program, &self.account, it, valid_through))
+            .transpose()?;
         let opened = Opened {
             lots,
             pending: self.pending_of(pending)?,
@@ -202,14 +205,15 @@ impl Work<'_> {
             Some(day) => day,
             None => Month::of(today).plus(12)?.last_day(),
         };
-        let current = due::rank(self.program, &self.account);
+        let current = tier::earned_rank(self.program, &self.account);
         let is_more = if self.program.calendar().is_over(valid_through, self.at)? {
             // What its review leaves of it may be less than a level that was earned here.
             current == 0
         } else {
             (rank, Some(valid_through)) > (current, self.account.tier.valid_through)
         };
-        let tier = Tier { level: Some(brought.level.clone()), valid_through: Some(valid_through) };
+        let level = Some(brought.level.clone());
+        let tier = Tier { level, valid_through: Some(valid_through), ..Tier::default() };
         Ok(Some(tier).filter(|_| rank > 0 && is_more))
     }
 

@@ -257,6 +257,15 @@ impl OrderState {
             | Event::LifeExtended { .. }
             | Event::ExpiryAnnounced { .. }
             | Event::LevelAtRisk(_)
+            | Event::LevelAwaited(_)
+            | Event::LevelBegan { .. }
+            | Event::LevelNotBegun { .. }
+            | Event::GraceBegan { .. }
+            | Event::OverrideSet { .. }
+            | Event::OverrideLifted { .. }
+            | Event::OverrideEnded { .. }
+            | Event::Grown { .. }
+            | Event::TaskDone { .. }
             | Event::Opened(_) => (),
         }
     }

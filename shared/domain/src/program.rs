@@ -6,9 +6,10 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::Measure,
     calendar::{Calendar, ExpiryRounding, last_good_day},
     expiry::{DayOfYear, Expiry, NEVER, Promise},
-    id::{Category, Channel, LevelId, Sku},
+    id::{Category, Channel, LevelId, Sku, TaskId},
     money::{Currency, Minor, Spend},
     points::{OutOfRange, Points},
     rate::Rate,
@@ -216,8 +217,65 @@ pub struct TiersSpec {
     /// How far a review lets a member fall.
     #[serde(default)]
     pub review: Review,
+    /// When a level that is reached begins. What programs said before there was this field is still said in
+    /// the same words; so with the two that follow.
+    #[serde(default, skip_serializing_if = "Start::is_at_once")]
+    pub start: Start,
+    /// How many months a level is kept that its review would lower, before it is reviewed once more.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub grace_months: u32,
+    /// What a new version does to levels of members whom it measures anew.
+    #[serde(default, skip_serializing_if = "NewVersion::is_raise")]
+    pub new_version: NewVersion,
     /// From the lowest to the highest.
     pub levels: Vec<LevelSpec>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_none_of_them(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// When a level that is reached begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// With the order that reaches it.
+    #[default]
+    AtOnce,
+    /// With the next calendar month, or the next year if levels are measured by calendar year, as far as it is
+    /// still met then; it is valid for twelve months.
+    NextPeriod,
+}
+
+impl Start {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_at_once(&self) -> bool {
+        *self == Self::AtOnce
+    }
+}
+
+/// What a new version does to levels of members whom it measures anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewVersion {
+    /// Who meets a higher level has it; nobody falls before a review.
+    #[default]
+    Raise,
+    /// Who no longer meets a level falls at once, too.
+    RaiseAndLower,
+}
+
+impl NewVersion {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_raise(&self) -> bool {
+        *self == Self::Raise
+    }
 }
 
 /// Over which months spend and orders are measured.
@@ -264,6 +322,20 @@ pub struct LevelSpec {
     /// Met from this number of orders on.
     #[serde(default)]
     pub orders: Option<u32>,
+    /// Met from this growth value on. What programs said before there was this field is still said in the same
+    /// words; so with the three that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<u64>,
+    /// Met once all of these tasks are done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskId>,
+    /// Whether nobody meets it by anything: staff invite to it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invite_only: bool,
+    /// Whether no review, no refund and no new version lowers a member who has this level, or a higher one,
+    /// below it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub floor: bool,
     /// What the level gives besides points, for members to read.
     #[serde(default)]
     pub benefits: Benefits,
@@ -316,24 +388,36 @@ pub struct Campaign {
 
 /// A checked program, ready to decide by.
 ///
-/// Invariants: at least one level, the first without a condition and every other with one;
-/// thresholds rise; every campaign gives a rate or a number; amounts are whole minor units; points
+/// Invariants: at least one level, the first without a condition and every other with one, unless staff
+/// invite to it; thresholds rise; every campaign gives a rate or a number; amounts are whole minor units; points
 /// have months of life, unless they never expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ProgramSpec", into = "ProgramSpec")]
 pub struct Program {
     spec: ProgramSpec,
     calendar: Calendar,
-    levels: Vec<Level>,
+    levels: Vec<Thresholds>,
     campaigns: Vec<Condition>,
     promises: Vec<Promise>,
 }
 
-/// A level's thresholds, ready to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Level {
-    spend: Option<Spend>,
-    orders: Option<u32>,
+/// A level's thresholds, ready to compare: it is met from any of them on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Of spend.
+    pub spend: Option<Spend>,
+    /// Of the number of orders.
+    pub orders: Option<u32>,
+    /// Of the growth value.
+    pub growth: Option<u64>,
+}
+
+impl Thresholds {
+    fn are_met(&self, measure: &Measure) -> bool {
+        self.spend.is_some_and(|it| measure.spend >= it)
+            || self.orders.is_some_and(|it| measure.orders >= it)
+            || self.growth.is_some_and(|it| measure.growth >= it)
+    }
 }
 
 /// What must hold for a campaign's component, beside A > 0.
@@ -383,20 +467,34 @@ impl Program {
         self.spec.tiers.levels.iter().position(|level| level.id == *id)
     }
 
-    /// From which spend and from which number of orders on the level of `rank` is met.
-    pub fn thresholds(&self, rank: Rank) -> (Option<Spend>, Option<u32>) {
-        self.levels.get(rank).map_or((None, None), |it| (it.spend, it.orders))
+    /// From what on the level of `rank` is met, beside its tasks.
+    pub fn thresholds(&self, rank: Rank) -> Thresholds {
+        self.levels.get(rank).copied().unwrap_or_default()
     }
 
-    /// The highest level of which any condition is met.
-    pub fn qualified(&self, spend: Spend, orders: u32) -> Rank {
-        self.levels
-            .iter()
-            .rposition(|level| {
-                level.spend.is_some_and(|it| spend >= it)
-                    || level.orders.is_some_and(|it| orders >= it)
-            })
-            .unwrap_or(0)
+    /// The highest level of which any condition is met by `measure`, or by the tasks that are `done`.
+    pub fn qualified(&self, measure: &Measure, done: &[TaskId]) -> Rank {
+        let mut levels = self.levels.iter().zip(self.levels());
+        let is_met = |(thresholds, level): (&Thresholds, &LevelSpec)| {
+            thresholds.are_met(measure) || TaskId::are_done(&level.tasks, done)
+        };
+        levels.rposition(is_met).unwrap_or(0)
+    }
+
+    /// The level next to that of `rank`, downwards, which somebody may meet.
+    pub fn rank_below(&self, rank: Rank) -> Rank {
+        self.levels().iter().take(rank).rposition(|it| !it.invite_only).unwrap_or(0)
+    }
+
+    /// The level next to that of `rank`, upwards, which somebody may meet.
+    pub fn rank_above(&self, rank: Rank) -> Option<Rank> {
+        let mut above = self.levels().iter().enumerate().skip(rank.saturating_add(1));
+        above.find(|(_, it)| !it.invite_only).map(|(rank, _)| rank)
+    }
+
+    /// The level below which a member of `rank` does not fall by what counts.
+    pub fn floor_of(&self, rank: Rank) -> Rank {
+        self.levels().iter().take(rank.saturating_add(1)).rposition(|it| it.floor).unwrap_or(0)
     }
 
     /// The campaigns for which an order of `channel`, paid on `paid_on`, comes into question, with
@@ -513,8 +611,11 @@ pub enum Problem {
     #[error("the lowest level is missing: the first level must have no condition")]
     LowestLevelMissing,
     /// A level above the lowest that nobody can reach.
-    #[error("a level above the lowest needs a condition")]
+    #[error("a level above the lowest needs a condition, or to be `invite_only`")]
     NoCondition,
+    /// A level to which only staff invite has a condition.
+    #[error("a level that is `invite_only` has no condition")]
+    InvitedByCondition,
     /// The same id or name a second time.
     #[error("`{value}` is used before, by {by}")]
     Repeated {
@@ -563,6 +664,10 @@ pub enum Problem {
 const MONTHS_MAX: u32 = 1_200;
 /// The same in days.
 const DAYS_MAX: u32 = 36_525;
+/// How many months a level may be kept at most: less than the twelve after which it would be reviewed anyway.
+const GRACE_MONTHS_MAX: u32 = 11;
+/// How many tasks may make a level at most, which is how many an account remembers.
+const LEVEL_TASKS_MAX: usize = crate::tier::TASKS_MAX;
 
 impl TryFrom<ProgramSpec> for Program {
     type Error = InvalidProgram;
@@ -723,15 +828,19 @@ fn check_reminders(reminders: &Reminders, mistakes: &mut Mistakes) {
     }
 }
 
-fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Level> {
+fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Thresholds> {
     let levels = &spec.tiers.levels;
+    if spec.tiers.grace_months > GRACE_MONTHS_MAX {
+        mistakes.add("tiers.grace_months", Problem::TooLarge(GRACE_MONTHS_MAX));
+    }
     if levels.is_empty() {
         mistakes.add("tiers.levels", Problem::NoLevels);
     }
     let mut checked = Vec::with_capacity(levels.len());
     // The last level below that sets the threshold; a level may set one of them only.
     let mut highest_spend: Option<(Spend, &LevelSpec)> = None;
-    let mut highest_orders: Option<(u32, &LevelSpec)> = None;
+    let mut highest_orders: Option<(u64, &LevelSpec)> = None;
+    let mut highest_growth: Option<(u64, &LevelSpec)> = None;
     for (rank, level) in levels.iter().enumerate() {
         let path = |field: &str| format!("tiers.levels[{rank}].{field}");
         mistakes.text(&path("name"), &level.name);
@@ -741,14 +850,19 @@ fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Level> {
         check_repeats(levels, rank, level, mistakes);
         let spend =
             level.spend.and_then(|spend| mistakes.minor(&path("spend"), spend, spec.currency));
-        if level.orders == Some(0) {
-            mistakes.add(path("orders"), Problem::Zero);
-        }
-        let has_condition = level.spend.is_some() || level.orders.is_some();
+        check_tasks(level, &path("tasks"), mistakes);
+        let has_condition = level.spend.is_some()
+            || level.orders.is_some()
+            || level.growth.is_some()
+            || !level.tasks.is_empty();
         if rank == 0 && has_condition {
             mistakes.add(format!("tiers.levels[{rank}]"), Problem::LowestLevelMissing);
         }
-        if rank > 0 && !has_condition {
+        if rank == 0 && level.invite_only {
+            mistakes.add(path("invite_only"), Problem::LowestLevelMissing);
+        } else if rank > 0 && has_condition && level.invite_only {
+            mistakes.add(path("invite_only"), Problem::InvitedByCondition);
+        } else if rank > 0 && !has_condition && !level.invite_only {
             mistakes.add(format!("tiers.levels[{rank}]"), Problem::NoCondition);
         }
         if let Some(spend) = spend {
@@ -759,17 +873,38 @@ fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Level> {
             }
             highest_spend = Some((spend, level));
         }
-        if let Some(orders) = level.orders.filter(|it| *it > 0) {
-            if let Some((threshold, below)) = highest_orders.filter(|(it, _)| orders <= *it) {
+        for (key, number, highest) in [
+            ("orders", level.orders.map(u64::from), &mut highest_orders),
+            ("growth", level.growth, &mut highest_growth),
+        ] {
+            let Some(number) = number else { continue };
+            if number == 0 {
+                mistakes.add(path(key), Problem::Zero);
+                continue;
+            }
+            if let Some((threshold, below)) = highest.filter(|(it, _)| number <= *it) {
                 let threshold = threshold.to_string();
                 let below = below.id.clone();
-                mistakes.add(path("orders"), Problem::NotAbove { threshold, below });
+                mistakes.add(path(key), Problem::NotAbove { threshold, below });
             }
-            highest_orders = Some((orders, level));
+            *highest = Some((number, level));
         }
-        checked.push(Level { spend, orders: level.orders });
+        checked.push(Thresholds { spend, orders: level.orders, growth: level.growth });
     }
     checked
+}
+
+fn check_tasks(level: &LevelSpec, path: &str, mistakes: &mut Mistakes) {
+    if level.tasks.len() > LEVEL_TASKS_MAX {
+        let max = u32::try_from(LEVEL_TASKS_MAX).unwrap_or(u32::MAX);
+        mistakes.add(path, Problem::TooLarge(max));
+    }
+    for (index, task) in level.tasks.iter().enumerate() {
+        if let Some(other) = level.tasks.iter().take(index).position(|it| it == task) {
+            let (value, by) = (task.to_string(), format!("task {}", other.saturating_add(1)));
+            mistakes.add(path, Problem::Repeated { value, by });
+        }
+    }
 }
 
 fn check_repeats(levels: &[LevelSpec], rank: Rank, level: &LevelSpec, mistakes: &mut Mistakes) {

@@ -8,11 +8,11 @@ use crate::{
     account::Account,
     calendar::Month,
     decide::Work,
-    due,
     event::{Event, LevelAtRisk, LotUse},
     money::Minor,
     points::OutOfRange,
-    program::{Program, Reminders},
+    program::{Program, Reminders, Thresholds},
+    tier,
 };
 
 /// On which days the end of `last_day` is told of: a day before it is on that day itself.
@@ -45,9 +45,7 @@ pub fn due_after(
     let lots = account.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
     let pending = account.pending.iter().map(|it| account.last_good_day(it.lot));
     let points = lots.chain(pending).flat_map(|it| days(points_days, it));
-    let has_rank = due::rank(program, account) > 0;
-    let level = account.tier.valid_through.filter(|_| has_rank);
-    let levels = level.into_iter().flat_map(|it| days(tier_days, it));
+    let levels = loss(program, account).into_iter().flat_map(|it| days(tier_days, it));
     let told = points.chain(levels).filter(is_new).filter_map(|it| it.yesterday().ok());
     told.chain(account.due_after()).min()
 }
@@ -70,24 +68,49 @@ pub(crate) fn tell(work: &mut Work<'_>, today: Date) -> Result<(), OutOfRange> {
             work.record(Event::ExpiryAnnounced { day: today, last_good_day, lots })?;
         }
     }
-    let valid_through = work.account.tier.valid_through;
-    if valid_through.is_some_and(|it| is_due(tier_days, it, told, today))
-        && let Some(at_risk) = at_risk(work.program, &work.account, today)?
+    if let Some(last_day) = loss(work.program, &work.account)
+        && is_due(tier_days, last_day, told, today)
+        && let Some(at_risk) = at_risk(work.program, &work.account, today, last_day)?
     {
         work.record(Event::LevelAtRisk(Box::new(at_risk)))?;
     }
     Ok(())
 }
 
-/// What is to be told of a level that its review would lower, if it were measured by what counts today.
+/// The last day before the level in force may be lost: to its review, or to the end of what staff set.
+fn loss(program: &Program, account: &Account) -> Option<Date> {
+    let (rank, earned) = (tier::rank(program, account), tier::earned_rank(program, account));
+    if rank > earned {
+        return account.tier.set()?.through;
+    }
+    account.tier.review_after().filter(|_| earned > 0 && !has_grace(program, account))
+}
+
+/// Whether the level is kept for a while after the review that comes next, even if that would lower it.
+fn has_grace(program: &Program, account: &Account) -> bool {
+    program.spec().tiers.grace_months > 0 && account.tier.grace_through().is_none()
+}
+
+/// What is to be told of a level that would be lost after `last_day`, if it were measured by what counts today.
 fn at_risk(
     program: &Program,
     account: &Account,
     today: Date,
+    last_day: Date,
 ) -> Result<Option<LevelAtRisk>, OutOfRange> {
-    let Some(valid_through) = account.tier.valid_through else { return Ok(None) };
-    let rank = due::rank(program, account);
-    let after = due::rank_after_review(program, account, Month::of(valid_through))?;
+    let rank = tier::rank(program, account);
+    let earned = match account.tier.review_after() {
+        Some(day) if day <= last_day && !has_grace(program, account) => {
+            tier::rank_after_review(program, account, Month::of(day))?
+        }
+        Some(_) | None => tier::earned_rank(program, account),
+    };
+    let after = match account.tier.set() {
+        Some(set) if set.through.is_none_or(|it| last_day < it) => {
+            tier::with_override(program, earned, set)
+        }
+        Some(_) | None => earned,
+    };
     let (Some(level), Some(would_be)) = (program.levels().get(rank), program.levels().get(after))
     else {
         return Ok(None);
@@ -97,7 +120,7 @@ fn at_risk(
     }
     // An order of today is measured over the months that end with its own, and renews the level.
     let measure = account.progress.measured(program.spec().tiers.window, Month::of(today))?;
-    let (spend, orders) = program.thresholds(rank);
+    let Thresholds { spend, orders, growth } = program.thresholds(rank);
     let spend_missing = match spend {
         Some(needed) => {
             let missing = needed.minor().saturating_sub(measure.spend.minor());
@@ -109,10 +132,11 @@ fn at_risk(
     Ok(Some(LevelAtRisk {
         day: today,
         level: level.id.clone(),
-        valid_through,
+        valid_through: last_day,
         would_be: would_be.id.clone(),
         spend_missing,
         orders_missing: orders.map(|it| it.saturating_sub(measure.orders)),
         currency: Some(program.spec().currency),
+        growth_missing: growth.map(|it| it.saturating_sub(measure.growth)),
     }))
 }

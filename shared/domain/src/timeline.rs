@@ -7,9 +7,9 @@ use crate::{
     decide::Work,
     due,
     event::Event,
-    id::LevelId,
     points::{OutOfRange, Points},
     program::{Program, Rank},
+    tier,
 };
 
 /// How many things a timeline tells at most.
@@ -61,17 +61,30 @@ pub enum What {
         /// The last day on which they can be used.
         last_good_day: Date,
     },
-    /// The level is measured again, by what counts already.
-    Review {
-        /// The rank before.
+    /// Something about the level.
+    Level {
+        /// Why.
+        why: LevelCause,
+        /// The rank in force before.
         before: Rank,
-        /// The rank from then on.
+        /// The rank in force from then on.
         after: Rank,
-        /// The level from then on.
-        level: LevelId,
-        /// Through which day, but for the lowest level.
+        /// Through which day it lasts, as far as is known; `None` if it has no end.
         valid_through: Option<Date>,
     },
+}
+
+/// Why something happens to the level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LevelCause {
+    /// It is measured again, by what counts already.
+    Review,
+    /// One that was reached before begins, as far as what counts already still meets it.
+    Start,
+    /// It would be lowered, and is kept for a while.
+    Grace,
+    /// What staff set ends.
+    OverrideEnd,
 }
 
 /// What will happen to `account` up to and including `until` under `program`, if it gets no event.
@@ -111,6 +124,12 @@ fn told(
     after: &Account,
     event: &Event,
 ) -> Option<(Timestamp, What)> {
+    let level = |why| What::Level {
+        why,
+        before: tier::rank(program, before),
+        after: tier::rank(program, after),
+        valid_through: tier::valid_through(program, after),
+    };
     Some(match event {
         Event::Matured { at, lot, points, debt_paid } => {
             let last_good_day = after.last_good_day(*lot);
@@ -123,11 +142,12 @@ fn told(
             let last_good_day = before.last_good_day(*lot);
             (*at, What::Expires { points: *points, last_good_day })
         }
-        Event::Reviewed { at, level, valid_through, before: _ } => {
-            let (before, after) = (due::rank(program, before), due::rank(program, after));
-            let (level, valid_through) = (level.clone(), *valid_through);
-            (*at, What::Review { before, after, level, valid_through })
+        Event::Reviewed { at, .. } => (*at, level(LevelCause::Review)),
+        Event::LevelBegan { at, .. } | Event::LevelNotBegun { at, .. } => {
+            (*at, level(LevelCause::Start))
         }
+        Event::GraceBegan { at, .. } => (*at, level(LevelCause::Grace)),
+        Event::OverrideEnded { at, .. } => (*at, level(LevelCause::OverrideEnd)),
         Event::LifeExtended { .. }
         | Event::ExpiryAnnounced { .. }
         | Event::LevelAtRisk(_)
@@ -138,6 +158,11 @@ fn told(
         | Event::CorrectionRefused { .. }
         | Event::Spent { .. }
         | Event::GivenBack { .. }
+        | Event::LevelAwaited(_)
+        | Event::OverrideSet { .. }
+        | Event::OverrideLifted { .. }
+        | Event::Grown { .. }
+        | Event::TaskDone { .. }
         | Event::Opened(_) => return None,
     })
 }

@@ -6,7 +6,7 @@
     reason = "a test may panic, and looks for the one event that it is about"
 )]
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU32};
 
 use jiff::Timestamp;
 use loyalty_domain::{
@@ -27,6 +27,7 @@ use loyalty_domain::{
     points::Points,
     program::{Program, ProgramSpec, in_force, in_succession},
     reminder::due_after,
+    tier::{self, Override, OverrideKind, TASKS_MAX},
     timeline::{ITEMS_MAX, What, timeline},
 };
 use serde_json::{Value, json};
@@ -99,7 +100,7 @@ impl Shop {
         let request = request.into();
         match self.answer(&request) {
             Ok(Decision::Effect { at, events, account }) => {
-                self.keep(&request, at, events, account);
+                self.keep(&request, at, events, account.map(|it| *it));
             }
             other => panic!("{request:#?} should take effect: {other:#?}"),
         }
@@ -234,9 +235,10 @@ impl Shop {
                 What::Expires { points, last_good_day } => {
                     format!("{day} {points} expire after {last_good_day}")
                 }
-                What::Review { before, after, level, valid_through } => {
+                What::Level { why, before, after, valid_through } => {
                     let through = valid_through.map_or("ever".to_owned(), |it| it.to_string());
-                    format!("{day} rank {before} to {after}, {level} through {through}")
+                    let level = &program.levels().get(*after).unwrap().id;
+                    format!("{day} {why:?}: rank {before} to {after}, {level} through {through}")
                 }
             }
         });
@@ -278,6 +280,16 @@ impl Shop {
         match tier.valid_through {
             Some(day) => format!("{level} through {day}"),
             None => level.to_owned(),
+        }
+    }
+
+    /// The level in force, whatever was earned, and its last day.
+    fn in_force(&self) -> String {
+        let rank = tier::rank(&self.program, &self.account);
+        let level = &self.program.levels().get(rank).unwrap().id;
+        match tier::valid_through(&self.program, &self.account) {
+            Some(day) => format!("{level} through {day}"),
+            None => level.to_string(),
         }
     }
 
@@ -352,6 +364,12 @@ impl Shop {
             Event::Lapsed { points, .. } => Some(format!("lapsed {points}")),
             Event::Expired { points, .. } => Some(format!("expired {points}")),
             Event::Reviewed { level, .. } => Some(format!("reviewed {level}")),
+            Event::GraceBegan { through, .. } => Some(format!("kept through {through}")),
+            Event::LevelBegan { level, .. } => Some(format!("began {level}")),
+            Event::LevelNotBegun { level, .. } => Some(format!("did not begin {level}")),
+            Event::OverrideEnded { in_force, .. } => {
+                Some(format!("override ended: {}", in_force.level))
+            }
             Event::LifeExtended { cause: Cause::SlidingBegan { .. }, through, .. } => {
                 Some(format!("began to slide through {through}"))
             }
@@ -374,6 +392,7 @@ impl Shop {
                 LevelBefore::Lower(before) => format!("{level} after a lower {before}"),
                 LevelBefore::Same => format!("{level} again"),
                 LevelBefore::Higher(before) => format!("{level} after a higher {before}"),
+                LevelBefore::Overridden(it) => format!("{level}, and {} in force", it.level),
             })
         });
         said.collect::<Vec<_>>().join(", ")
@@ -673,6 +692,42 @@ fn extend(id: &str, instant: &str, through: &str) -> Request {
     Request::extend(client, key, member(), at(instant), through.parse().unwrap(), reason)
 }
 
+/// Staff set `level` through `through`, or for as long as they like.
+#[track_caller]
+fn sets(kind: OverrideKind, instant: &str, level: &str, through: Option<&str>) -> Request {
+    let client = ClientId::try_from("desk").unwrap();
+    let key = RequestKey::try_from(format!("{kind:?} {instant}").as_str()).unwrap();
+    let through = through.map(|it| it.parse().unwrap());
+    let set = Override { level: level.try_into().unwrap(), kind, through };
+    let reason = ReasonCode::try_from("fair-use").unwrap();
+    Request::override_level(client, key, member(), at(instant), set, reason)
+}
+
+#[track_caller]
+fn lifts(instant: &str) -> Request {
+    let client = ClientId::try_from("desk").unwrap();
+    let key = RequestKey::try_from(instant).unwrap();
+    let reason = ReasonCode::try_from("appeal").unwrap();
+    Request::lift_override(client, key, member(), at(instant), reason)
+}
+
+#[track_caller]
+fn grows(id: &str, instant: &str, growth: u32) -> Request {
+    let growth = NonZeroU32::new(growth).unwrap();
+    Request::growth(member(), id.try_into().unwrap(), at(instant), growth)
+}
+
+#[track_caller]
+fn does_task(task: &str, instant: &str) -> Request {
+    Request::task(member(), task.try_into().unwrap(), at(instant))
+}
+
+/// The member is measured by the version that is in force from `instant` on.
+#[track_caller]
+fn measured(version: u32, instant: &str) -> Request {
+    Request::measure(member(), version, at(instant))
+}
+
 #[track_caller]
 fn post_due(instant: &str) -> Request {
     let at = at(instant);
@@ -746,7 +801,7 @@ impl Luggage {
 }
 
 fn measure(spend: u64, orders: u32) -> Measure {
-    Measure { spend: Spend::of_minor(minor(spend)), orders }
+    Measure { spend: Spend::of_minor(minor(spend)), orders, growth: 0 }
 }
 
 impl From<Luggage> for Request {
@@ -3196,8 +3251,8 @@ fn a_timeline_is_what_happens_by_itself_with_debts_and_reviews_in_their_order() 
     let expected = [
         "2024-02-24 600 mature, 500 pay, through 2025-02-10",
         "2025-02-11 100 expire after 2025-02-10",
-        "2025-03-01 rank 2 to 1, silver through 2026-02-28",
-        "2026-03-01 rank 1 to 0, blue through ever",
+        "2025-03-01 Review: rank 2 to 1, silver through 2026-02-28",
+        "2026-03-01 Review: rank 1 to 0, blue through ever",
     ];
     assert_eq!(told, expected);
     assert!(is_whole);
@@ -3381,4 +3436,349 @@ fn without_reminders_nobody_is_told_and_the_account_says_nothing_of_it() {
     assert_eq!(shop.due_after(None), "2025-01-15");
     assert_eq!(serde_json::to_value(&shop.account).unwrap().get("announced_through"), None);
     assert_eq!(serde_json::to_value(shop.program.spec()).unwrap().get("reminders"), None);
+}
+
+/// Silver and gold, and `overrides` of what stands beside the levels.
+fn levels_with(overrides: &Value) -> Value {
+    silver_and_gold_with(json!({"tiers": overrides}))
+}
+
+#[test]
+fn growth_counts_by_the_month_of_its_activity_and_raises_a_level_like_an_order() {
+    let mut shop = Shop::of(json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "spend": "100.00", "growth": 100},
+        {"id": "gold", "name": "Gold", "growth": 1_000},
+    ]}}));
+
+    shop.does(grows("checked in", "2024-01-15T12:00Z", 60));
+    assert_eq!(shop.in_force(), "blue");
+    shop.does(grows("reviewed", "2024-03-01T12:00Z", 40));
+    assert_eq!(shop.levels(), "silver after a lower blue");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+    // At its review January 2024 has no part any more.
+    shop.does(post_due("2025-04-02T00:00Z"));
+    assert_eq!(shop.fell_due(), "reviewed blue");
+
+    // One that comes late counts in its own month.
+    shop.does(grows("late", "2025-03-31T12:00Z", 70));
+    let months = shop.account.progress.months.iter();
+    let months: Vec<_> = months.map(|it| (it.month.to_string(), it.measure.growth)).collect();
+    assert_eq!(months, [("2025-03".to_owned(), 70)]);
+    assert_eq!(shop.account.progress.lifetime.growth, 170);
+}
+
+#[test]
+fn a_level_is_met_once_all_of_its_tasks_are_done_in_whatever_order() {
+    let mut shop = Shop::of(json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "tasks": ["profile", "app"]},
+        {"id": "gold", "name": "Gold", "spend": "500.00"},
+    ]}}));
+
+    shop.does(does_task("app", "2024-01-15T12:00Z"));
+    assert_eq!(shop.in_force(), "blue");
+    shop.does(does_task("other", "2024-01-15T12:00Z"));
+    shop.does(does_task("profile", "2024-01-16T12:00Z"));
+    assert_eq!(shop.level(), "silver through 2025-01-31");
+    // What is done is done: the level is met at every review, and gold still needs its spend.
+    shop.does(post_due("2026-03-01T00:00Z"));
+    assert_eq!(shop.level(), "silver through 2027-01-31");
+    shop.does(order("A", "2026-03-10T12:00Z", 50_000));
+    assert_eq!(shop.level(), "gold through 2027-03-31");
+}
+
+#[test]
+fn an_account_remembers_so_many_tasks_and_no_more() {
+    let mut shop = Shop::of(json!({}));
+    for task in 0..TASKS_MAX {
+        shop.does(does_task(&task.to_string(), "2024-01-15T12:00Z"));
+    }
+
+    let refused = shop.refuses(does_task("one more", "2024-01-15T12:00Z"));
+
+    assert_eq!(refused, Rejection::TooManyTasks);
+}
+
+#[test]
+fn a_courtesy_gives_a_level_through_its_last_day_and_what_is_earned_goes_on_under_it() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(sets(OverrideKind::Courtesy, "2024-01-10T12:00Z", "gold", Some("2024-06-30")));
+    assert_eq!(shop.in_force(), "gold through 2024-06-30");
+    assert_eq!(shop.level(), "blue");
+
+    // Its bonus, and no more, is the difference.
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+    assert_eq!(shop.levels(), "silver, and gold in force");
+    assert_eq!(shop.level(), "silver through 2025-03-31");
+    assert_eq!(shop.in_force(), "gold through 2024-06-30");
+    let last = shop.as_of("2024-06-30T22:59:59Z");
+    assert_eq!(last.in_force(), "gold through 2024-06-30");
+    let after = shop.as_of("2024-06-30T23:00:00Z");
+    assert_eq!(after.fell_due(), "override ended: silver");
+    assert_eq!(after.in_force(), "silver through 2025-03-31");
+}
+
+#[test]
+fn the_bonus_is_that_of_the_level_in_force() {
+    let mut spec = silver_and_gold();
+    spec["tiers"]["levels"][2]["bonus"] = json!("1");
+    let mut shop = Shop::of(spec);
+    shop.does(sets(OverrideKind::Courtesy, "2024-01-10T12:00Z", "gold", None));
+    shop.does(order("A", "2024-03-10T12:00Z", 1_000));
+    shop.does(order("B", "2024-03-11T12:00Z", 60_000));
+    shop.does(sets(OverrideKind::Violation, "2024-04-01T12:00Z", "blue", None));
+    shop.does(order("C", "2024-04-10T12:00Z", 1_000));
+
+    assert_eq!(shop.components("A"), "base 10, tier:gold 10");
+    assert_eq!(shop.components("C"), "base 10");
+}
+
+#[test]
+fn a_violation_holds_a_member_down_until_it_ends_or_is_lifted() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000));
+    shop.does(sets(OverrideKind::Violation, "2024-02-01T12:00Z", "blue", Some("2024-04-30")));
+    assert_eq!(shop.in_force(), "blue through 2024-04-30");
+
+    shop.does(order("B", "2024-03-10T12:00Z", 50_000));
+    assert_eq!(shop.levels(), "gold, and blue in force");
+    assert_eq!(shop.in_force(), "blue through 2024-04-30");
+    assert_eq!(shop.as_of("2024-05-01T00:00Z").in_force(), "gold through 2025-03-31");
+
+    let mut lifted = shop.clone();
+    lifted.does(lifts("2024-03-20T12:00Z"));
+    assert_eq!(lifted.in_force(), "gold through 2025-03-31");
+    assert_eq!(lifted.refuses(lifts("2024-03-21T12:00Z")), Rejection::NothingToLift);
+    // What ended by itself is no longer there to be lifted either.
+    assert_eq!(shop.refuses(lifts("2024-05-02T12:00Z")), Rejection::NothingToLift);
+}
+
+#[test]
+fn what_staff_set_takes_the_place_of_what_they_had_set_and_needs_a_level_and_a_day_to_come() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(sets(OverrideKind::Courtesy, "2024-01-10T12:00Z", "silver", None));
+    shop.does(sets(OverrideKind::Courtesy, "2024-01-11T12:00Z", "gold", Some("2024-01-11")));
+    assert_eq!(shop.in_force(), "gold through 2024-01-11");
+    assert_eq!(shop.as_of("2024-01-12T00:00Z").in_force(), "blue");
+
+    let unknown = sets(OverrideKind::Courtesy, "2024-01-12T12:00Z", "ruby", None);
+    let level = "ruby".try_into().unwrap();
+    assert_eq!(shop.refuses(unknown), Rejection::LevelNotInProgram { level });
+    let over = sets(OverrideKind::Courtesy, "2024-01-12T12:00Z", "gold", Some("2024-01-11"));
+    let through = "2024-01-11".parse().unwrap();
+    assert_eq!(shop.refuses(over), Rejection::EndIsOver { through });
+}
+
+#[test]
+fn an_invite_only_level_is_met_by_nothing_and_given_by_staff() {
+    let mut shop = Shop::of(json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "spend": "100.00"},
+        {"id": "circle", "name": "Circle", "invite_only": true},
+        {"id": "gold", "name": "Gold", "spend": "500.00"},
+    ]}}));
+    shop.does(order("A", "2024-01-10T12:00Z", 20_000));
+    assert_eq!(shop.in_force(), "silver through 2025-01-31");
+
+    shop.does(sets(OverrideKind::Courtesy, "2024-02-01T12:00Z", "circle", None));
+    assert_eq!(shop.in_force(), "circle");
+    shop.does(order("B", "2024-02-10T12:00Z", 40_000));
+    assert_eq!(shop.in_force(), "gold through 2025-02-28");
+    // One level at most is the next one that somebody may meet.
+    let review = shop.as_of("2025-03-01T00:00Z");
+    assert_eq!(
+        (review.fell_due().as_str(), review.level().as_str()),
+        ("expired 200, expired 400, reviewed silver", "silver through 2026-02-28")
+    );
+    assert_eq!(review.in_force(), "circle");
+}
+
+#[test]
+fn nobody_falls_below_a_floor_by_what_counts() {
+    let mut spec = levels_with(&json!({"review": "to_qualifying"}));
+    spec["tiers"]["levels"][1]["floor"] = json!(true);
+    merge(&mut spec, json!({"refunds": {"lowers_level": true}}));
+    let mut shop = Shop::of(spec);
+    shop.does(order("A", "2024-01-10T12:00Z", 50_000));
+    assert_eq!(shop.level(), "gold through 2025-01-31");
+
+    let reviewed = shop.as_of("2025-02-01T00:00Z");
+    assert_eq!(reviewed.level(), "silver through 2026-01-31");
+    assert_eq!(shop.as_of("2030-02-01T00:00Z").level(), "silver through 2031-01-31");
+    let mut refunded = shop.clone();
+    refunded.does(cancel("A", "2024-01-20T12:00Z"));
+    assert_eq!(refunded.level(), "silver through 2025-01-31");
+    // A violation goes below it, and what is earned stays.
+    shop.does(sets(OverrideKind::Violation, "2024-02-01T12:00Z", "blue", None));
+    assert_eq!(
+        (shop.in_force().as_str(), shop.level().as_str()),
+        ("blue", "gold through 2025-01-31")
+    );
+}
+
+#[test]
+fn in_its_grace_a_level_is_kept_and_can_still_be_met() {
+    let mut shop = Shop::of(levels_with(&json!({"grace_months": 2})));
+    shop.does(order("A", "2024-01-10T12:00Z", 15_000));
+    shop.does(post_due("2025-02-01T00:00Z"));
+    assert_eq!(shop.fell_due(), "expired 150, kept through 2025-03-31");
+    assert_eq!(shop.in_force(), "silver through 2025-03-31");
+
+    let fallen = shop.as_of("2025-04-01T00:00Z");
+    assert_eq!((fallen.fell_due().as_str(), fallen.level().as_str()), ("reviewed blue", "blue"));
+    // Ten of the twelve months, and those of the grace, with an order that does not meet it alone.
+    let mut saved = shop.clone();
+    saved.does(order("B", "2025-02-10T12:00Z", 9_999));
+    assert_eq!(saved.in_force(), "silver through 2025-03-31");
+    saved.does(order("C", "2025-03-10T12:00Z", 1));
+    assert_eq!(saved.level(), "silver through 2026-03-31");
+    assert_eq!(saved.as_of("2025-04-01T00:00Z").fell_due(), "");
+    // Who meets it at the end of the grace keeps it from the old end on.
+    let mut late = shop.clone();
+    late.does(grows("x", "2025-02-10T12:00Z", 1));
+    late.publishes("2025-03-15", {
+        let mut spec = silver_and_gold();
+        spec["tiers"]["levels"][1]["growth"] = json!(1);
+        spec
+    });
+    assert_eq!(late.as_of("2025-04-01T00:00Z").level(), "silver through 2026-01-31");
+}
+
+#[test]
+fn a_level_may_begin_with_the_next_month_as_far_as_it_is_still_met() {
+    let mut shop = Shop::of(levels_with(&json!({"start": "next_period"})));
+    shop.does(order("A", "2024-01-31T12:00Z", 10_000));
+    assert_eq!(shop.in_force(), "blue");
+    shop.does(order("B", "2024-01-31T13:00Z", 50_000));
+
+    let begun = shop.as_of("2024-02-01T00:00Z");
+    assert_eq!(begun.fell_due(), "began gold");
+    assert_eq!(begun.level(), "gold through 2025-01-31");
+    // What is given back before is not met, and what is left is.
+    let mut less = shop.clone();
+    less.does(cancel("B", "2024-01-31T14:00Z"));
+    assert_eq!(less.as_of("2024-02-01T00:00Z").level(), "silver through 2025-01-31");
+    less.does(cancel("A", "2024-01-31T15:00Z"));
+    let none = less.as_of("2024-02-01T00:00Z");
+    assert_eq!((none.fell_due().as_str(), none.level().as_str()), ("did not begin gold", "blue"));
+    // Renewing needs no beginning.
+    let mut renewed = begun;
+    renewed.does(order("C", "2024-06-10T12:00Z", 100));
+    assert_eq!(renewed.level(), "gold through 2025-06-30");
+}
+
+#[test]
+fn by_the_calendar_year_a_level_begins_with_the_next_one_and_is_valid_through_it() {
+    let window = json!({"start": "next_period", "window": "calendar_year"});
+    let mut shop = Shop::of(levels_with(&window));
+    shop.does(order("A", "2024-03-10T12:00Z", 10_000));
+
+    let (items, _) = shop.timeline("2024-03-11T00:00Z", "2026-01-02");
+    assert_eq!(
+        items,
+        [
+            "2025-01-01 Start: rank 0 to 1, silver through 2025-12-31",
+            "2025-03-11 100 expire after 2025-03-10",
+            "2026-01-01 Review: rank 1 to 0, blue through ever",
+        ]
+    );
+}
+
+#[test]
+fn a_new_version_raises_whoever_meets_more_and_lowers_nobody_before_a_review() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 30_000));
+    assert_eq!(shop.level(), "silver through 2025-01-31");
+    let version = |gold: &str, silver: &str, how: &str| {
+        json!({"tiers": {"new_version": how, "levels": [
+            {"id": "blue", "name": "Blue"},
+            {"id": "silver", "name": "Silver", "spend": silver},
+            {"id": "gold", "name": "Gold", "spend": gold},
+        ]}})
+    };
+
+    let after = |gold: &str, silver: &str, how: &str| {
+        let mut shop = shop.clone();
+        shop.publishes("2024-06-01", version(gold, silver, how));
+        shop.program = shop.versions[1].clone();
+        shop.does(measured(2, "2024-05-31T23:00Z"));
+        (shop.level(), shop.levels())
+    };
+    let (raised, said) = after("300.00", "100.00", "raise");
+    assert_eq!(
+        (raised.as_str(), said.as_str()),
+        ("gold through 2025-06-30", "gold after a lower silver")
+    );
+    let (kept, said) = after("900.00", "400.00", "raise");
+    assert_eq!((kept.as_str(), said.as_str()), ("silver through 2025-01-31", ""));
+    let (lowered, said) = after("900.00", "400.00", "raise_and_lower");
+    assert_eq!((lowered.as_str(), said.as_str()), ("blue", "blue after a higher silver"));
+    // Whoever meets just the level that there is does not have it for longer.
+    let (same, _) = after("900.00", "300.00", "raise_and_lower");
+    assert_eq!(same, "silver through 2025-01-31");
+}
+
+#[test]
+fn measuring_moves_no_clock_and_makes_no_account() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(measured(1, "2024-01-01T00:00Z"));
+    assert_eq!(shop.account, Account::default());
+
+    shop.does(order("A", "2024-01-10T12:00Z", 1_000));
+    shop.does(measured(1, "2024-02-01T00:00Z"));
+
+    assert_eq!(shop.events, []);
+    assert_eq!(shop.account.clock, Some(at("2024-01-10T12:00Z")));
+}
+
+#[test]
+fn a_level_that_staff_set_for_a_time_is_told_of_before_it_ends() {
+    let mut shop = Shop::of(silver_and_gold_with(reminding()));
+    shop.does(sets(OverrideKind::Courtesy, "2024-01-10T12:00Z", "gold", Some("2024-06-30")));
+    assert_eq!(shop.due_after(None), "2024-05-31");
+
+    shop.does(post_due("2024-06-01T00:00Z"));
+    let told = "gold through 2024-06-30, then blue, but for GBP Some(50000) or None orders";
+    assert_eq!(shop.told(), told);
+    shop.does(post_due("2024-07-01T00:00Z"));
+    assert_eq!((shop.fell_due().as_str(), shop.told().as_str()), ("override ended: blue", ""));
+}
+
+#[test]
+fn in_a_program_with_a_grace_a_level_is_told_of_before_its_grace_ends_and_not_before_it_begins() {
+    let mut spec = silver_and_gold_with(reminding());
+    merge(&mut spec, json!({"tiers": {"grace_months": 1}}));
+    let mut shop = Shop::of(spec);
+    shop.does(order("A", "2024-01-10T12:00Z", 15_000));
+    for quiet in ["2025-01-12T00:00Z", "2025-01-31T00:00Z"] {
+        shop.does(post_due(quiet));
+        assert!(!shop.told().contains("silver"), "{}", shop.told());
+    }
+    shop.does(post_due("2025-02-01T00:00Z"));
+    assert_eq!(shop.fell_due(), "kept through 2025-02-28");
+    assert_eq!(
+        shop.told(),
+        "silver through 2025-02-28, then blue, but for GBP Some(10000) or Some(3) orders"
+    );
+}
+
+#[test]
+fn what_levels_have_beside_themselves_is_told_in_a_timeline() {
+    let mut shop = Shop::of(levels_with(&json!({"grace_months": 1})));
+    shop.does(order("A", "2024-01-10T12:00Z", 15_000));
+    shop.does(sets(OverrideKind::Courtesy, "2024-02-10T12:00Z", "gold", Some("2024-12-31")));
+
+    let (items, is_whole) = shop.timeline("2024-03-11T00:00Z", "2025-12-31");
+
+    assert_eq!(
+        items,
+        [
+            "2025-01-01 OverrideEnd: rank 2 to 1, silver through 2025-01-31",
+            "2025-01-11 150 expire after 2025-01-10",
+            "2025-02-01 Grace: rank 1 to 1, silver through 2025-02-28",
+            "2025-03-01 Review: rank 1 to 0, blue through ever",
+        ]
+    );
+    assert!(is_whole);
 }

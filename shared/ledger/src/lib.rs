@@ -80,6 +80,9 @@ pub enum Answered {
     /// The command was refused and nothing was written, so that the same id can be used again: what a
     /// member brings is refused for what the sender or the program can mend, and can be brought once.
     Declined(Rejection),
+    /// Nothing was to be done, and nothing was written: a new version of the program changes nothing for the
+    /// member, and nothing for when to look again. Asked again, it is looked at again.
+    Idle,
     /// The id was used before for another command, which stands. A mistake of the sender, to be
     /// reported and never applied; nothing was written.
     Reused(Arc<Entry>),
@@ -138,8 +141,8 @@ pub struct AccountChange {
     pub account: Account,
     /// The ids of its newest entries, as in [`Loaded::recent`].
     pub recent: Vec<CommandId>,
-    /// When to look at it, as in [`Loaded::due_after`]. Commands make it earlier and only posting what
-    /// fell due makes it later, since a store pays for every move.
+    /// When to look at it, as in [`Loaded::due_after`]. Commands make it earlier and only jobs, which
+    /// post what fell due or measure anew, make it later, since a store pays for every move.
     pub due_after: Option<Date>,
 }
 
@@ -353,12 +356,16 @@ pub async fn execute<L: Ledger, P: Patience>(
         // may it that nothing is due for an account that is not there.
         let is_bound = match &request.command {
             Command::PostDue { .. } => !change.accounts.is_empty(),
+            Command::Measure { .. } => !is_idle(&entry, &change, &loaded),
             Command::PayOrder(_)
             | Command::CorrectOrder { .. }
             | Command::Spend { .. }
             | Command::GiveBack { .. }
             | Command::OpenAccount { .. }
-            | Command::Extend { .. } => !matches!(entry.answer, Answer::Refused(_)),
+            | Command::Extend { .. }
+            | Command::AddMeasure { .. }
+            | Command::OverrideLevel { .. }
+            | Command::LiftOverride { .. } => !matches!(entry.answer, Answer::Refused(_)),
         };
         if reading == Reading::Cheap && !is_bound {
             reading = Reading::Newest;
@@ -368,6 +375,9 @@ pub async fn execute<L: Ledger, P: Patience>(
             (&request.command, &entry.answer)
         {
             return Ok(Answered::Declined(rejection.clone()));
+        }
+        if matches!(request.command, Command::Measure { .. }) && is_idle(&entry, &change, &loaded) {
+            return Ok(Answered::Idle);
         }
         match ledger.append(change).await? {
             Appended::Now => return Ok(Answered::Now(entry)),
@@ -382,6 +392,12 @@ pub async fn execute<L: Ledger, P: Patience>(
             }
         }
     }
+}
+
+/// Whether `change` would only say that nothing happened.
+fn is_idle(entry: &Entry, change: &Change, loaded: &Loaded) -> bool {
+    matches!(&entry.answer, Answer::Accepted(events) if events.is_empty())
+        && change.accounts.iter().all(|it| it.due_after == loaded.due_after)
 }
 
 /// Decides, and makes the entry and the change that record it.
@@ -431,9 +447,11 @@ fn answer(
                 let posted_at = is_job.then_some(request.at);
                 let exact = due_after(program, &account, posted_at);
                 let due_after = match (&request.command, loaded.due_after, exact) {
-                    (Command::PostDue { .. }, _, exact) | (_, None, exact) => exact,
+                    (Command::PostDue { .. } | Command::Measure { .. }, _, exact)
+                    | (_, None, exact) => exact,
                     (_, Some(before), exact) => Some(exact.map_or(before, |it| it.min(before))),
                 };
+                let account = *account;
                 let account = AccountChange { member_id, expected, account, recent, due_after };
                 change.accounts.push(account);
             }

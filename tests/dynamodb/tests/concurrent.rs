@@ -28,7 +28,9 @@ async fn at_once<L: Ledger + Clone + Send + 'static>(
 fn entry(answered: &Answered) -> &Arc<Entry> {
     match answered {
         Answered::Now(entry) | Answered::Before(entry) | Answered::Reused(entry) => entry,
-        Answered::Declined(_) => panic!("nothing was brought: {answered:?}"),
+        Answered::Declined(_) | Answered::Idle => {
+            panic!("nothing was brought or measured: {answered:?}")
+        }
     }
 }
 

@@ -71,7 +71,7 @@ async fn the_year_twice_shuffled_and_disturbed_gives_the_same_accounts() {
             match execute(&ledger, &program, &mut Attempts(5), request).await {
                 Ok(Answered::Now(_)) => now += 1,
                 Ok(Answered::Before(_)) => (),
-                Ok(answered @ (Answered::Declined(_) | Answered::Reused(_))) => {
+                Ok(answered @ (Answered::Declined(_) | Answered::Idle | Answered::Reused(_))) => {
                     panic!("{answered:?}")
                 }
                 Err(error) => {

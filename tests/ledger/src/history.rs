@@ -1,20 +1,23 @@
 //! Random histories: what may happen to a shop, in any order, with numbers that meet.
 #![expect(missing_docs, reason = "the fields of a step are what their names say")]
 
+use std::num::NonZeroU32;
+
 use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Measure, MonthProgress},
     calendar::Month,
     command::{Command, Correction, RefundLine, Request},
     id::{
-        ChangeId, ClientId, CommandId, LineId, MemberId, OrderId, ReasonCode, RefundId, RequestKey,
-        Sku,
+        ActivityId, ChangeId, ClientId, CommandId, LevelId, LineId, MemberId, OrderId, ReasonCode,
+        RefundId, RequestKey, Sku, TaskId,
     },
     money::{Minor, Spend},
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
     program::{Program, ProgramSpec, in_succession},
+    tier::{Override, OverrideKind},
 };
 use proptest::prelude::*;
 
@@ -75,9 +78,33 @@ pub enum Step {
         hours: u16,
         brought: Brought,
     },
+    /// Something about the member's level.
+    Level {
+        member: u8,
+        hours: u16,
+        what: LevelStep,
+    },
     Repeat {
         step: u8,
     },
+}
+
+/// Something about a member's level.
+#[derive(Clone, Debug)]
+pub enum LevelStep {
+    Grow {
+        growth: u16,
+    },
+    Task {
+        task: u8,
+    },
+    /// Staff set a level by rank, through some day, as a courtesy or for a violation.
+    Override {
+        level: u8,
+        through: Option<u16>,
+        is_courtesy: bool,
+    },
+    Lift,
 }
 
 /// What a member brings: days, months and hours after the beginning, levels by rank.
@@ -153,8 +180,23 @@ pub fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(member, hours, day)| Step::Extend { member, hours, day }),
         2 => (0..3_u8, hours(), any_brought())
             .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
+        2 => any_step_about_levels(),
         2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
     ]
+}
+
+fn any_step_about_levels() -> impl Strategy<Value = Step> {
+    let hours = || prop_oneof![3 => 0..17_520_u16, 1 => (0..730_u16).prop_map(|day| day * 24)];
+    let set = (0..5_u8, prop::option::of(0..1_100_u16), any::<bool>());
+    let what = prop_oneof![
+        2 => (1..300_u16).prop_map(|growth| LevelStep::Grow { growth }),
+        1 => (0..3_u8).prop_map(|task| LevelStep::Task { task }),
+        2 => set.prop_map(|(level, through, is_courtesy)| {
+            LevelStep::Override { level, through, is_courtesy }
+        }),
+        1 => Just(LevelStep::Lift),
+    ];
+    (0..3_u8, hours(), what).prop_map(|(member, hours, what)| Step::Level { member, hours, what })
 }
 
 /// A program of any settings that make a difference.
@@ -172,6 +214,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
         // Of points that slide: before all that happens, and in the midst of it.
         prop_oneof![Just("2020-01-01"), Just("2020-07-01"), Just("2021-02-28")],
         prop_oneof![Just("[]"), Just("[30, 7, 1]")],
+        any_beside_levels(),
     )
         .prop_map(
             |(
@@ -186,6 +229,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 reinstate,
                 effective,
                 reminders,
+                (start, grace, floor, invite),
             )| {
                 let spec: ProgramSpec = serde_json::from_str(&format!(
                     r#"{{
@@ -199,10 +243,12 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                     "refunds": {{"shortfall": "{shortfall}", "lowers_level": {lowers}}},
                     "spending": {{"reinstate_days": {reinstate}}},
                     "reminders": {{"points_days": {reminders}, "tier_days": {reminders}}},
-                    "tiers": {{"window": "{window}", "review": "{review}", "levels": [
+                    "tiers": {{"window": "{window}", "review": "{review}",
+                        "start": "{start}", "grace_months": {grace}, "levels": [
                         {{"id": "a", "name": "A"}},
-                        {{"id": "b", "name": "B", "spend": "200", "orders": 3, "bonus": "0.05"}},
-                        {{"id": "c", "name": "C", "spend": "800", "bonus": "0.1"}},
+                        {{"id": "b", "name": "B", "spend": "200", "orders": 3, "bonus": "0.05",
+                            "growth": 400, "floor": {floor}}},
+                        {{"id": "c", "name": "C", "bonus": "0.1", {invite}}},
                         {{"id": "d", "name": "D", "spend": "1500", "bonus": "0.3"}}]}},
                     "campaigns": [{{"name": "welcome", "min_amount": "100", "points": 50}}]
                 }}"#
@@ -211,6 +257,20 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 Program::try_from(spec).unwrap()
             },
         )
+}
+
+/// When levels begin, how long they are kept, whether the second one is a floor, and how the third is met.
+fn any_beside_levels() -> impl Strategy<Value = (&'static str, u32, bool, &'static str)> {
+    (
+        prop_oneof![3 => Just("at_once"), 1 => Just("next_period")],
+        prop_oneof![3 => Just(0_u32), 1 => Just(1), 1 => Just(11)],
+        prop::bool::weighted(0.2),
+        prop_oneof![
+            3 => Just(r#""spend": "800""#),
+            1 => Just(r#""spend": "800", "tasks": ["t0", "t1"]"#),
+            1 => Just(r#""invite_only": true"#),
+        ],
+    )
 }
 
 /// How long points live, as fields of JSON.
@@ -324,15 +384,8 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
             Step::GiveBack { spend, hours, points } => {
                 if let Some((member, spend)) = spends.get(usize::from(*spend)) {
                     let points = Points::try_from(u64::from(*points)).unwrap();
-                    let (member, spend) = (member.clone(), spend.clone());
-                    requests.push(Request::give_back(
-                        client,
-                        key,
-                        member,
-                        at(*hours),
-                        spend,
-                        points,
-                    ));
+                    let (member, spend, at) = (member.clone(), spend.clone(), at(*hours));
+                    requests.push(Request::give_back(client, key, member, at, spend, points));
                 }
             }
             Step::Due { member: number, day } => {
@@ -351,6 +404,9 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
             Step::Opening { member: number, hours, brought } => {
                 requests.push(Request::open(member(*number), at(*hours), opening(brought)));
             }
+            Step::Level { member: number, hours, what } => {
+                requests.push(about_level(what, member(*number), at(*hours), key));
+            }
             Step::Repeat { step } => {
                 if let Some(request) = requests.get(usize::from(*step)).cloned() {
                     requests.push(request);
@@ -365,12 +421,39 @@ fn beginning() -> Date {
     jiff::civil::date(2020, 1, 1)
 }
 
+fn about_level(what: &LevelStep, member: MemberId, at: Timestamp, key: RequestKey) -> Request {
+    let client = ClientId::try_from("desk").unwrap();
+    let reason = |code: &str| ReasonCode::try_from(code).unwrap();
+    match what {
+        LevelStep::Grow { growth } => {
+            let activity = ActivityId::try_from(key.as_str()).unwrap();
+            Request::growth(member, activity, at, NonZeroU32::new((*growth).into()).unwrap())
+        }
+        LevelStep::Task { task } => {
+            Request::task(member, TaskId::try_from(format!("t{task}").as_str()).unwrap(), at)
+        }
+        LevelStep::Override { level, through, is_courtesy } => {
+            let kind = if *is_courtesy { OverrideKind::Courtesy } else { OverrideKind::Violation };
+            let day = |it: u16| beginning().checked_add(i64::from(it).days()).unwrap();
+            let set = Override { level: level_id(*level), kind, through: through.map(day) };
+            Request::override_level(client, key, member, at, set, reason("fair-use"))
+        }
+        LevelStep::Lift => Request::lift_override(client, key, member, at, reason("appeal")),
+    }
+}
+
+/// A level by rank; the fifth is none of the program's.
+fn level_id(rank: u8) -> LevelId {
+    ["a", "b", "c", "d", "e"][usize::from(rank)].try_into().unwrap()
+}
+
 fn opening(brought: &Brought) -> Opening {
     let points = |it: u16| Points::try_from(u64::from(it)).unwrap();
     let day = |it: u16| beginning().checked_add(i64::from(it).days()).unwrap();
     let measure = |spend: u32, orders: u8| Measure {
         spend: Spend::of_minor(Minor::try_from(u64::from(spend)).unwrap()),
         orders: orders.into(),
+        growth: 0,
     };
     let lots = brought.lots.iter();
     let pending = brought.pending.iter();
@@ -388,7 +471,7 @@ fn opening(brought: &Brought) -> Opening {
             .collect(),
         debt: points(brought.debt),
         level: brought.level.map(|(rank, valid_through)| BroughtLevel {
-            level: ["a", "b", "c", "d", "e"][usize::from(rank)].try_into().unwrap(),
+            level: level_id(rank),
             valid_through: valid_through.map(day),
         }),
         months: months

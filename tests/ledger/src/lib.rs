@@ -60,6 +60,7 @@ pub async fn every_ledger<L: Ledger + Accounts + DueWork>(empty: impl Fn() -> L)
     statement::a_statement_of_any_length_has_every_entry_once_newest_first(&empty()).await;
     statement::new_entries_between_pages_move_nothing(&empty()).await;
     statement::a_cursor_that_was_made_up_shows_nothing(&empty()).await;
+    a_new_version_that_changes_nothing_for_a_member_leaves_nothing(&empty()).await;
     due::who_is_due_by_a_day_is_found_once_and_nobody_else(&empty()).await;
     due::who_is_due_is_found_page_by_page_by_day_and_then_by_id(&empty()).await;
     due::who_was_posted_is_found_again_on_the_next_day(&empty()).await;
@@ -150,7 +151,7 @@ async fn answer(ledger: &impl Ledger, request: &Request) -> Answered {
 fn now(answered: Answered) -> Arc<Entry> {
     match answered {
         Answered::Now(entry) => entry,
-        Answered::Before(_) | Answered::Declined(_) | Answered::Reused(_) => {
+        Answered::Before(_) | Answered::Declined(_) | Answered::Idle | Answered::Reused(_) => {
             panic!("not answered now: {answered:?}")
         }
     }
@@ -462,6 +463,34 @@ async fn posting_what_is_due_says_when_to_look_again_even_if_nothing_was(ledger:
     assert_eq!(second, Some(jiff::civil::date(2027, 3, 14)));
     assert_eq!(expired.balance.unwrap().available, Points::ZERO);
     assert_eq!(due_after().await, None);
+}
+
+async fn a_new_version_that_changes_nothing_for_a_member_leaves_nothing(ledger: &impl Ledger) {
+    let program = |silver: &str, grace_months| {
+        let mut spec = serde_json_program();
+        spec.version = 4;
+        spec.tiers.grace_months = grace_months;
+        spec.tiers.levels[1].spend = Some(silver.parse().unwrap());
+        Program::try_from(spec).unwrap()
+    };
+    let measured = async |member_id: &str, program: Program| {
+        let request = Request::measure(member(member_id), 4, instant(86_400));
+        execute(ledger, &program, &mut Attempts(1), &request).await.unwrap()
+    };
+    now(answer(ledger, &order("o1", "m1", 15_000, 0)).await);
+
+    let nobody = measured("m2", program("100", 0)).await;
+    let same = measured("m1", program("200", 0)).await;
+    let once_more = measured("m1", program("200", 0)).await;
+    let raised = now(measured("m1", program("150", 0)).await);
+    let again = measured("m1", program("150", 0)).await;
+
+    assert_eq!([&nobody, &same, &once_more], [&Answered::Idle; 3]);
+    assert_eq!(raised.sequence, Some(2));
+    assert_eq!(again, Answered::Before(raised));
+    assert_eq!(account(ledger, "m2").await, Account::default());
+    let level = account(ledger, "m1").await.tier.level.unwrap();
+    assert_eq!(level.as_str(), "silver");
 }
 
 async fn an_order_of_ten_thousand_lines_is_kept_whole(ledger: &impl Ledger) {

@@ -38,9 +38,10 @@ fn night(program: &Program, ledger: &MemoryLedger, day: Date) -> usize {
     due.len()
 }
 
-/// An account but for how many entries it has, which is all that nights may change.
+/// An account but for how many entries it has and what was told, which is all that nights may change.
 fn but_for_its_entries(mut account: Account) -> Account {
     account.sequence = 0;
+    account.announced_through = None;
     // The order of entries counts, and not their numbers.
     let mut since: Vec<u64> = account.pending.iter().map(|it| it.since).collect();
     since.sort_unstable();

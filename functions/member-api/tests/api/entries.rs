@@ -9,6 +9,7 @@ use loyalty_domain::{
     order::LineKey,
     points::Points,
     program::Program,
+    tier::{Override, OverrideKind},
 };
 use loyalty_ledger::{Attempts, execute, memory::MemoryLedger};
 use loyalty_tests_ledger::{member, order, refund, spend};
@@ -643,10 +644,72 @@ fn what_a_member_was_told_before_a_loss_says_what_would_save_it() {
         {
             "kind": "level_at_risk", "day": "2026-01-25", "level": "silver",
             "valid_through": "2026-01-31", "would_be": "bronze", "spend_missing_minor": 20_000,
-            "orders_missing": null
+            "orders_missing": null, "growth_missing": null
         }
     ]);
     assert_eq!(changes("2026-01-25", "2026-01-25T00:00:00Z"), level);
+}
+
+#[test]
+fn what_staff_and_activities_did_to_a_level_is_told() {
+    let reason = |code: &str| code.try_into().unwrap();
+    let key = |key: &str| key.try_into().unwrap();
+    let desk = || "desk".try_into().unwrap();
+    let set = Override {
+        level: "silver".try_into().unwrap(),
+        kind: OverrideKind::Courtesy,
+        through: Some("2026-03-31".parse().unwrap()),
+    };
+    let at = |text: &str| text.parse().unwrap();
+    let activity = "review-1".try_into().unwrap();
+    let growth = 30.try_into().unwrap();
+    let m1 = || member("m1");
+    let entries = entries(
+        &json!({}),
+        &[
+            Request::growth(m1(), activity, at("2026-01-10T12:00:00Z"), growth),
+            Request::task(m1(), "profile".try_into().unwrap(), at("2026-01-11T12:00:00Z")),
+            Request::override_level(
+                desk(),
+                key("k1"),
+                m1(),
+                at("2026-01-12T12:00:00Z"),
+                set,
+                reason("goodwill"),
+            ),
+            Request::lift_override(
+                desk(),
+                key("k2"),
+                m1(),
+                at("2026-01-13T12:00:00Z"),
+                reason("mistake"),
+            ),
+        ],
+    );
+
+    let told: Vec<_> = entries.iter().rev().map(|it| (&it["source"], &it["changes"])).collect();
+    let expected = [
+        (
+            json!({"kind": "activity", "activity_id": "review-1"}),
+            json!([{"kind": "grown", "month": "2026-01", "growth": 30}]),
+        ),
+        (
+            json!({"kind": "task", "task": "profile"}),
+            json!([{"kind": "task_done", "task": "profile"}]),
+        ),
+        (
+            json!({"kind": "override_level", "client_id": "desk", "request_key": "k1"}),
+            json!([{
+                "kind": "override_set", "level": "silver", "set_as": "courtesy",
+                "through": "2026-03-31", "reason": "goodwill", "in_force": "silver"
+            }]),
+        ),
+        (
+            json!({"kind": "lift_override", "client_id": "desk", "request_key": "k2"}),
+            json!([{"kind": "override_lifted", "reason": "mistake", "in_force": "bronze"}]),
+        ),
+    ];
+    assert_eq!(told, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
 }
 
 #[test]

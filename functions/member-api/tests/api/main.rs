@@ -233,15 +233,16 @@ fn a_member_reads_the_own_account_as_of_now() {
             "benefits": {
                 "economic": ["a voucher"], "service": [], "social": [], "identity": []
             },
-            "valid_through": null
+            "valid_through": null, "is_in_grace": false, "set_as": null, "begins": null
         },
         "progress": {
             "window": "twelve_months", "from": "2025-03", "to": "2026-02", "currency": "GBP",
-            "spend_minor": 16_712, "orders": 2,
+            "spend_minor": 16_712, "orders": 2, "growth": 0, "tasks": [],
             "next": {
                 "level": "silver", "name": "Silver",
                 "spend_minor": {"needed": 20_000, "missing": 3_288},
-                "orders": {"needed": 3, "missing": 1}
+                "orders": {"needed": 3, "missing": 1}, "growth": null,
+                    "tasks": []
             }
         }
     });
@@ -326,7 +327,7 @@ fn a_timeline_tells_what_pays_a_debt_and_what_a_review_would_leave_of_the_level(
             "usable_through": "2027-02-28", "balance": balance(0)
         },
         {
-            "kind": "level_reviewed", "at": "2027-03-01T00:00:00Z", "before": "silver",
+            "kind": "level", "at": "2027-03-01T00:00:00Z", "cause": "review", "before": "silver",
             "level": "bronze", "change": "lowered", "valid_through": null
         }
     ]);
@@ -399,14 +400,16 @@ fn a_program_shows_what_members_may_read_and_no_more() {
         "levels": [
             {
                 "level": "bronze", "name": "Bronze", "stage": "base", "rank": 0, "bonus": null,
-                "spend_minor": null, "orders": null,
+                "spend_minor": null, "orders": null, "growth": null, "tasks": [],
+                "is_invite_only": false, "is_floor": false,
                 "benefits": {
                     "economic": ["a voucher"], "service": [], "social": [], "identity": []
                 }
             },
             {
                 "level": "silver", "name": "Silver", "stage": "base", "rank": 1, "bonus": "0.05",
-                "spend_minor": 20_000, "orders": 3,
+                "spend_minor": 20_000, "orders": 3, "growth": null, "tasks": [],
+                "is_invite_only": false, "is_floor": false,
                 "benefits": {"economic": [], "service": [], "social": [], "identity": []}
             }
         ]

@@ -16,13 +16,13 @@ use loyalty_domain::{
     account::Account,
     calendar::Month,
     decide::{Decision, Held, decide},
-    due,
     id::{LevelId, MemberId},
     money::Minor,
     opening::{LOTS_MAX, MONTHS_MAX, PENDING_MAX},
     points::Points,
     program::Program,
     rate::Rate,
+    tier,
 };
 
 use crate::{
@@ -604,7 +604,7 @@ impl Member {
         add(&mut sums.expired, account.totals.expired);
         let lots = account.lots.iter().filter(|it| !it.points.is_zero()).count();
         sums.lots = sums.lots.saturating_add(lots.try_into().unwrap_or(u64::MAX));
-        if let Some(members) = sums.members_by_rank.get_mut(due::rank(program, &account)) {
+        if let Some(members) = sums.members_by_rank.get_mut(tier::rank(program, &account)) {
             *members += 1;
         }
         Ok(event)

@@ -34,6 +34,9 @@ pub(super) fn program(spec: &ProgramSpec, findings: &mut Findings) -> Option<Pro
     }
 }
 
+/// The keys of what a level is met by.
+const CONDITIONS: [&str; 4] = ["spend", "orders", "growth", "tasks"];
+
 fn lowest_missing() -> ProgramMistake {
     let path = "tiers.levels[0]".to_owned();
     ProgramMistake { path, problem: Problem::LowestLevelMissing }
@@ -44,8 +47,8 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
     let path = &mistake.path;
     match &mistake.problem {
         Problem::OwnCurrency(_) | Problem::FinerThanCurrency(_) => findings.is_wrong("currency"),
-        Problem::NoCondition => any_wrong(findings, path, ["spend", "orders"]),
-        Problem::GivesNothing => any_wrong(findings, path, ["bonus", "points"]),
+        Problem::NoCondition => any_wrong(findings, path, &CONDITIONS),
+        Problem::GivesNothing => any_wrong(findings, path, &["bonus", "points"]),
         Problem::NoExpiry => findings.is_wrong("earning.expiry"),
         Problem::RepeatedPeriod => {
             // The period that stands for a wrong one may be there as well.
@@ -63,6 +66,7 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         | Problem::TooLarge(_)
         | Problem::NoLevels
         | Problem::LowestLevelMissing
+        | Problem::InvitedByCondition
         | Problem::Repeated { .. }
         | Problem::NotAbove { .. }
         | Problem::StageTornApart(_)
@@ -75,10 +79,11 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
 
 /// Whether what stands at `path` is a list on one line.
 fn is_in_list(path: &str) -> bool {
-    path.starts_with("earning") || path.starts_with("reminders")
+    let key = path.rsplit('.').next();
+    path.starts_with("earning") || path.starts_with("reminders") || key == Some("tasks")
 }
 
-fn any_wrong(findings: &Findings, path: &str, keys: [&str; 2]) -> bool {
+fn any_wrong(findings: &Findings, path: &str, keys: &[&str]) -> bool {
     keys.iter().any(|it| findings.is_wrong(&format!("{path}.{it}")))
 }
 
@@ -100,6 +105,7 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::NoLevels
         | Problem::LowestLevelMissing
         | Problem::NoCondition
+        | Problem::InvitedByCondition
         | Problem::Repeated { .. }
         | Problem::StageTornApart(_)
         | Problem::GivesNothing
@@ -131,12 +137,17 @@ fn beside(
     let level = |index: usize, key: &str| format!("tiers.levels[{index}].{key}");
     match problem {
         Problem::LowestLevelMissing => {
-            let mut conditions = ["spend", "orders"].iter().map(|it| format!("{path}.{it}"));
+            let mut conditions = CONDITIONS.iter().map(|it| format!("{path}.{it}"));
             let condition = conditions.find(|it| findings.has(it))?;
             Some((condition, "this is a condition"))
         }
         // They stand beside each other.
         Problem::Repeated { .. } if is_in_list(path) => None,
+        Problem::InvitedByCondition => {
+            let level = path.strip_suffix(".invite_only")?;
+            let mut conditions = CONDITIONS.iter().map(|it| format!("{level}.{it}"));
+            Some((conditions.find(|it| findings.has(it))?, "this is a condition"))
+        }
         Problem::NeverExpires => Some(("earning.expiry".to_owned(), "this says so")),
         Problem::RoundingAndDates => {
             Some(("earning.expiry_rounding".to_owned(), "it is moved here already"))
@@ -203,12 +214,16 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
             "per_order" | "point_value" | "min_amount" => {
                 format!("write more than 0, or take `{key}` out if there is none")
             }
-            "spend" | "orders" => {
+            "spend" | "orders" | "growth" => {
                 format!("write from how much on the level is met, or take `{key}` out")
             }
             _ => "write a number above 0".to_owned(),
         },
-        Problem::TooLarge(max) => format!("write at most {max}, which is a hundred years"),
+        Problem::TooLarge(max) => match key {
+            "grace_months" => format!("write at most {max}: after 12 a level is reviewed anyway"),
+            "tasks" => format!("name at most {max} tasks"),
+            _ => format!("write at most {max}, which is a hundred years"),
+        },
         Problem::FinerThanCurrency(currency) => match currency.exponent() {
             0 => format!("{currency} has no minor units: write a whole number"),
             digits => format!("write at most {digits} digits after the point"),
@@ -218,10 +233,17 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
                 .to_owned()
         }
         Problem::LowestLevelMissing => {
-            "put a level without `spend` and `orders` before it, or take them out of it".to_owned()
+            "put a level that everybody has before it, without any condition and without `invite_only`, or \
+             take those out of it"
+                .to_owned()
         }
         Problem::NoCondition => {
-            "write `spend`, `orders` or both: the level is met when one of them is".to_owned()
+            "write one or more of `spend`, `orders`, `growth` and `tasks`, of which any one is enough, or \
+             `invite_only = true`"
+                .to_owned()
+        }
+        Problem::InvitedByCondition => {
+            "take the conditions out, or `invite_only` if whoever meets them shall have it".to_owned()
         }
         Problem::Repeated { .. } if is_in_list(path) => "keep one of them".to_owned(),
         Problem::Repeated { .. } => format!("write another `{key}`"),

@@ -12,11 +12,14 @@ use loyalty_domain::{
     earning::{Component, compute},
     event::{Becomes, Corrected, Earned, Event, Settled},
     expiry::{DayOfYear, Expiry},
-    id::{InvalidId, LineId, MemberId, OrderId, RefundId, Sku},
+    id::{InvalidId, LineId, MemberId, OrderId, RefundId, Sku, TaskId},
     money::{Currency, Minor},
     order::{Content, Line, Order, OrderState},
     points::{OutOfRange, Points},
-    program::{CapPeriod, LevelSpec, Program, Rank, Reminders, Review, Shortfall, Window},
+    program::{
+        CapPeriod, LevelSpec, NewVersion, Program, Rank, Reminders, Review, Shortfall, Start,
+        TiersSpec, Window,
+    },
     rate::Rate,
 };
 
@@ -258,8 +261,7 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
     if tiers.levels.iter().any(|it| it.orders.is_some()) {
         sentence(out, "An order of which nothing counts, or all was refunded, is not among them.")?;
     }
-    sentence(out, "An order that meets a condition raises the level at once;")?;
-    sentence(out, "its own bonus is still the old level's.")?;
+    write_start(tiers, out)?;
     let day = Month::of(spec.effective).plus(12).map(Month::last_day);
     let day = day.map_or_else(
         |_| String::new(),
@@ -275,7 +277,54 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
         Review::ToQualifying => "to the level that is met then",
     };
     sentence(out, &format!("Then it is reviewed: whoever no longer meets it falls {fall};"))?;
-    sentence(out, "whoever meets it keeps it for 12 more months.")
+    sentence(out, "whoever meets it keeps it for 12 more months.")?;
+    if tiers.grace_months > 0 {
+        let months = plural(tiers.grace_months, "month", "months");
+        let months = format!("{} {months}", tiers.grace_months);
+        sentence(out, &format!("Before anybody falls the level is kept for {months} more,"))?;
+        sentence(out, "and reviewed once more, by the 12 months until then.")?;
+    }
+    let floors = tiers.levels.iter().filter(|it| it.floor).map(|it| it.name.as_str());
+    let floors: Vec<&str> = floors.collect();
+    if !floors.is_empty() {
+        let floors = floors.join(" or ");
+        sentence(out, &format!("Whoever has {floors} never falls below it by what counts."))?;
+    }
+    if tiers.levels.iter().any(|it| it.invite_only) {
+        sentence(out, "Nobody reaches a level by invitation but whom staff invite.")?;
+    }
+    match tiers.new_version {
+        NewVersion::Raise => sentence(
+            out,
+            "A new version of the program may raise levels; it lowers none before a review.",
+        ),
+        NewVersion::RaiseAndLower => {
+            sentence(out, "A new version of the program raises and lowers levels at once.")
+        }
+    }
+}
+
+fn write_start(tiers: &TiersSpec, out: &mut String) -> fmt::Result {
+    match (tiers.start, tiers.window) {
+        (Start::AtOnce, _) => {
+            sentence(out, "An order that meets a condition raises the level at once;")?;
+            sentence(out, "its own bonus is still the old level's.")
+        }
+        (Start::NextPeriod, window) => {
+            let period = match window {
+                Window::CalendarYear => "year",
+                Window::TwelveMonths | Window::Lifetime => "month",
+            };
+            sentence(
+                out,
+                "An order that meets a condition raises the level with the first day of the",
+            )?;
+            sentence(
+                out,
+                &format!("next {period}, if what is kept of it still does, for 12 months."),
+            )
+        }
+    }
 }
 
 fn condition_of(level: &LevelSpec, currency: Currency) -> String {
@@ -283,10 +332,14 @@ fn condition_of(level: &LevelSpec, currency: Currency) -> String {
     let orders = level
         .orders
         .map(|it| format!("{} {}", grouped(&it.to_string()), plural(it, "order", "orders")));
-    match (spend, orders) {
-        (Some(spend), Some(orders)) => format!("{spend}\nor {orders}"),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => "the start".to_owned(),
+    let growth = level.growth.map(|it| format!("{} growth", grouped(&it.to_string())));
+    let tasks: Vec<&str> = level.tasks.iter().map(TaskId::as_str).collect();
+    let tasks = (!tasks.is_empty()).then(|| format!("done: {}", tasks.join(", ")));
+    let ways: Vec<String> = [spend, orders, growth, tasks].into_iter().flatten().collect();
+    match (ways.is_empty(), level.invite_only) {
+        (true, true) => "by invitation".to_owned(),
+        (true, false) => "the start".to_owned(),
+        (false, _) => ways.join("\nor "),
     }
 }
 
@@ -474,6 +527,15 @@ impl Example {
                 | Event::LifeExtended { .. }
                 | Event::ExpiryAnnounced { .. }
                 | Event::LevelAtRisk(_)
+                | Event::LevelAwaited(_)
+                | Event::LevelBegan { .. }
+                | Event::LevelNotBegun { .. }
+                | Event::GraceBegan { .. }
+                | Event::OverrideSet { .. }
+                | Event::OverrideLifted { .. }
+                | Event::OverrideEnded { .. }
+                | Event::Grown { .. }
+                | Event::TaskDone { .. }
                 | Event::Opened(_) => (),
             }
         }
@@ -652,7 +714,8 @@ fn account_at(program: &Program, rank: Rank, order: &Order) -> Result<Account, O
     let day = program.calendar().day_of(order.paid_at);
     let valid_through = Some(Month::of(day).plus(12)?.last_day());
     let level = program.levels().get(rank).map(|it| it.id.clone());
-    Ok(Account { tier: Tier { level, valid_through }, ..Account::default() })
+    let tier = Tier { level, valid_through, ..Tier::default() };
+    Ok(Account { tier, ..Account::default() })
 }
 
 fn decided(
@@ -662,7 +725,7 @@ fn decided(
     request: &Request,
 ) -> Result<(Vec<Event>, Account), ExampleError> {
     match decide(program, held, account, request)? {
-        Decision::Effect { events, account, .. } => Ok((events, account.unwrap_or_default())),
+        Decision::Effect { events, account, .. } => Ok((events, *account.unwrap_or_default())),
         Decision::Waits(_) => Err(OutOfRange.into()),
     }
 }

@@ -12,8 +12,8 @@ use loyalty_domain::{
     money::Currency,
     points::Points,
     program::{
-        Benefits, Campaign, CapPeriod, Caps, Earning, Exclude, LevelSpec, MemberCap, ProgramSpec,
-        Refunds, Reminders, Review, Shortfall, Spending, TiersSpec, Window,
+        Benefits, Campaign, CapPeriod, Caps, Earning, Exclude, LevelSpec, MemberCap, NewVersion,
+        ProgramSpec, Refunds, Reminders, Review, Shortfall, Spending, Start, TiersSpec, Window,
     },
     rate::{Rate, RateError},
 };
@@ -173,9 +173,18 @@ fn spending(table: &mut Table<'_>) -> Spending {
 fn tiers(table: &mut Table<'_>) -> TiersSpec {
     let window = choice(&[Window::TwelveMonths, Window::CalendarYear, Window::Lifetime]);
     let review = choice(&[Review::OneLevel, Review::ToQualifying]);
+    let start = choice(&[Start::AtOnce, Start::NextPeriod]);
+    let new_version = choice(&[NewVersion::Raise, NewVersion::RaiseAndLower]);
     TiersSpec {
         window: table.optional("window", "window = \"twelve_months\"", window).unwrap_or_default(),
         review: table.optional("review", "review = \"one_level\"", review).unwrap_or_default(),
+        start: table.optional("start", "start = \"at_once\"", start).unwrap_or_default(),
+        grace_months: table
+            .optional("grace_months", "grace_months = 2", whole(u32::MAX.into()))
+            .unwrap_or(0),
+        new_version: table
+            .optional("new_version", "new_version = \"raise\"", new_version)
+            .unwrap_or_default(),
         levels: levels(table),
     }
 }
@@ -210,6 +219,10 @@ fn level(index: usize, table: &mut Table<'_>) -> LevelSpec {
         bonus: table.optional("bonus", "bonus = 0.05", rate),
         spend: table.optional("spend", "spend = 200.00", rate),
         orders: table.optional("orders", "orders = 3", whole(u32::MAX.into())),
+        growth: table.optional("growth", "growth = 1000", whole(u64::MAX)),
+        tasks: table.list("tasks", "tasks = [\"profile-complete\"]", id),
+        invite_only: table.optional("invite_only", "invite_only = true", flag).unwrap_or(false),
+        floor: table.optional("floor", "floor = true", flag).unwrap_or(false),
         benefits: table.table("benefits", None, |table| Benefits {
             economic: table.list("economic", "economic = [\"free shipping\"]", benefit),
             service: table.list("service", "service = [\"60 days to return\"]", benefit),

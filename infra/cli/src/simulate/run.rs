@@ -15,6 +15,7 @@ use loyalty_domain::{
     id::{CommandId, MemberId},
     points::{OutOfRange, Points},
     program::Program,
+    tier,
 };
 use loyalty_ledger::{
     Answer, Answered, Attempts, Entry, LedgerError,
@@ -106,7 +107,7 @@ impl Run {
         match answered {
             Answered::Now(entry) => self.count(line, request, &entry),
             Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
-            Answered::Before(_) => self.tally.repeated += 1,
+            Answered::Before(_) | Answered::Idle => self.tally.repeated += 1,
             Answered::Reused(entry) => {
                 self.tally.reused.push((line, reused(&entry.id)));
             }
@@ -161,7 +162,7 @@ impl Run {
                 let (account, _) = due::bring_to(&self.program, account, at)?;
                 Ok(Member {
                     id,
-                    rank: due::rank(&self.program, &account),
+                    rank: tier::rank(&self.program, &account),
                     balance: account.balance()?,
                     qualifying: account.progress.measured(window, Month::of(as_of))?,
                     account,
@@ -203,7 +204,11 @@ pub(crate) fn named(id: &CommandId) -> String {
         CommandId::Change(order, change) => format!("change {change} of order {order}"),
         CommandId::Cancel(order) => format!("the cancellation of order {order}"),
         CommandId::Opening(member) => format!("the opening balance of member {member}"),
-        CommandId::Request { .. } | CommandId::Due(..) => id.to_string(),
+        CommandId::Request { .. }
+        | CommandId::Due(..)
+        | CommandId::Activity(..)
+        | CommandId::Task(..)
+        | CommandId::Measured(..) => id.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the shop is told, as it is told: a member's history, from a balance brought to points expired.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use jiff::Timestamp;
 use loyalty_contracts::{
@@ -11,9 +11,12 @@ use loyalty_contracts::{
 use loyalty_domain::{
     command::{Command, Request},
     event::Event,
-    id::{ClientId, CommandId, MemberId, RequestKey},
+    id::{ActivityId, ClientId, CommandId, MemberId, RequestKey},
+    money::Minor,
+    order::Order,
     points::Points,
-    program::Program,
+    program::{NewVersion, Program, Start},
+    tier::{Override, OverrideKind},
 };
 use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
 use serde_json::{Value, json};
@@ -45,10 +48,6 @@ fn history() -> Vec<Entry> {
     let key = |it: &str| RequestKey::try_from(it).unwrap();
     let at = |it: &str| -> Timestamp { it.parse().unwrap() };
     let points = |it: u64| Points::try_from(it).unwrap();
-    let received = |name: &str| {
-        let (_, body) = examples().into_iter().find(|(it, _)| it == name).unwrap();
-        parse(&body, Timestamp::MAX).unwrap()
-    };
     let spend = Request::spend(
         client.clone(),
         key("basket-1"),
@@ -88,13 +87,120 @@ fn history() -> Vec<Entry> {
         due("2027-07-02", "2027-07-01T22:00:00Z"),
         due("2027-08-01", "2027-07-31T22:00:00Z"),
     ];
+    let mut entries = answered(&program(), &requests);
+    entries.extend(history_of_levels());
+    entries
+}
+
+/// What two others do under a program whose levels begin with the next month and are kept for another one.
+fn history_of_levels() -> Vec<Entry> {
+    let mut spec = program().spec().clone();
+    spec.tiers.start = Start::NextPeriod;
+    spec.tiers.grace_months = 1;
+    if let Some(silver) = spec.tiers.levels.get_mut(1) {
+        silver.growth = Some(100);
+    }
+    let member = || MemberId::try_from("member-0b21").unwrap();
+    let other = || MemberId::try_from("member-c9d4").unwrap();
+    let desk = || ClientId::try_from("desk-12").unwrap();
+    let key = |it: &str| RequestKey::try_from(it).unwrap();
+    let at = |it: &str| -> Timestamp { it.parse().unwrap() };
+    let grows = |member: MemberId, activity: &str, instant: &str| {
+        let activity = ActivityId::try_from(activity).unwrap();
+        Request::growth(member, activity, at(instant), NonZeroU32::new(100).unwrap())
+    };
+    let sets = |kind, level: &str, instant: &str, through: &str| {
+        let level = level.try_into().unwrap();
+        let set = Override { level, kind, through: Some(through.parse().unwrap()) };
+        let reason = "fair-use".try_into().unwrap();
+        Request::override_level(desk(), key(instant), member(), at(instant), set, reason)
+    };
+    let due = |member_id: MemberId, day: &str| Request {
+        id: CommandId::Due(member_id.clone(), day.parse().unwrap()),
+        at: program().calendar().midnight(day.parse().unwrap()).unwrap(),
+        command: Command::PostDue { member_id },
+    };
+    let mut later = spec.clone();
+    later.version = 4;
+    later.effective = "2026-06-01".parse().unwrap();
+    if let Some(silver) = later.tiers.levels.get_mut(1) {
+        silver.growth = Some(101);
+    }
+    later.tiers.new_version = NewVersion::RaiseAndLower;
+    let program = Program::try_from(spec).unwrap();
+    let mut entries = answered(
+        &program,
+        &[
+            grows(member(), "review-1", "2026-01-10T12:00:00Z"),
+            Request::task(member(), "app".try_into().unwrap(), at("2026-01-11T12:00:00Z")),
+            due(member(), "2026-02-01"),
+            sets(OverrideKind::Courtesy, "gold", "2026-02-02T12:00:00Z", "2026-12-31"),
+            sets(OverrideKind::Courtesy, "gold", "2026-02-03T12:00:00Z", "2026-02-28"),
+            due(member(), "2026-03-01"),
+            sets(OverrideKind::Violation, "bronze", "2026-03-02T12:00:00Z", "2026-12-31"),
+            // Told to nobody: the level in force stays.
+            grows(member(), "review-2", "2026-03-03T12:00:00Z"),
+            Request::lift_override(
+                desk(),
+                key("lift"),
+                member(),
+                at("2026-03-04T12:00:00Z"),
+                "appeal".try_into().unwrap(),
+            ),
+            grows(other(), "review-1", "2026-01-10T12:00:00Z"),
+            due(other(), "2026-02-01"),
+            due(other(), "2027-02-01"),
+        ],
+    );
+    // One whose order came back before the level that it had reached began.
+    let order = |order: &str| {
+        let mut request = received("order.paid.full.envelope.json");
+        let Command::PayOrder(paid) = &mut request.command else { panic!("{request:?}") };
+        paid.order_id = order.try_into().unwrap();
+        paid.member_id = Some("member-51fe".try_into().unwrap());
+        paid.content.lines.iter_mut().for_each(|it| it.amount = Minor::try_from(100_000).unwrap());
+        Request::order(Order::clone(paid))
+    };
+    let paid = order("order-back");
+    let cancelled = Request::cancel("order-back".try_into().unwrap(), paid.at);
+    let begins = due("member-51fe".try_into().unwrap(), "2026-08-01");
+    entries.extend(answered(&program, &[paid, cancelled, begins]));
+    let later = Program::try_from(later).unwrap();
+    entries.extend(answered_after(
+        &program,
+        &[grows(member(), "review-1", "2026-01-10T12:00:00Z"), due(member(), "2026-02-01")],
+        &later,
+        &[Request::measure(member(), 4, at("2026-05-31T22:00:00Z"))],
+    ));
+    entries
+}
+
+fn received(name: &str) -> Request {
+    let (_, body) = examples().into_iter().find(|(it, _)| it == name).unwrap();
+    parse(&body, Timestamp::MAX).unwrap()
+}
+
+fn answered(program: &Program, requests: &[Request]) -> Vec<Entry> {
+    answered_after(program, &[], program, requests)
+}
+
+/// What `requests` are answered under `program`, after others under the one before.
+fn answered_after(
+    before: &Program,
+    first: &[Request],
+    program: &Program,
+    requests: &[Request],
+) -> Vec<Entry> {
     let ledger = MemoryLedger::default();
-    let entries = requests.iter().map(|it| {
-        let answered = pollster::block_on(execute(&ledger, &program(), &mut Attempts(1), it));
+    let answer = |program: &Program, request: &Request| {
+        let answered = pollster::block_on(execute(&ledger, program, &mut Attempts(1), request));
         let Ok(Answered::Now(entry)) = answered else { panic!("{answered:?}") };
         Entry::clone(&entry)
-    });
-    entries.collect()
+    };
+    for request in first {
+        answer(before, request);
+    }
+    requests.iter().map(|it| answer(program, it)).collect()
 }
 
 fn told(entry: &Entry) -> Vec<Announcement> {
@@ -200,7 +306,7 @@ fn everything_told_is_valid_under_the_schema_of_its_kind_and_no_other() {
             seen += 1;
         }
     }
-    assert!(seen >= 12 * 12, "{seen}");
+    assert!(seen >= 15 * 15, "{seen}");
 }
 
 #[test]
@@ -212,18 +318,49 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
     };
 
     let history = history();
+    let (levels, history): (Vec<_>, Vec<_>) = history
+        .into_iter()
+        .partition(|it| it.member_id.as_ref().is_some_and(|it| it.as_str() != "member-7f3a"));
     let all = tiers(history.iter().flat_map(told).collect());
 
     let wanted = json!([
         ["tier.changed", {"level": "gold", "before": "bronze", "change": "raised",
-            "valid_through": "2027-03-31", "reason": "taken_over"}],
+            "valid_through": "2027-03-31", "reason": "taken_over", "staff_reason": null}],
         ["tier.renewed", {"level": "gold", "valid_through": "2027-07-31", "reason": "order"}],
         ["tier.at_risk", {"level": "gold", "valid_through": "2027-07-31", "day": "2027-07-02",
-            "would_be": "silver", "currency": "EUR", "spend_missing_minor": null, "orders_missing": 4}],
+            "would_be": "silver", "currency": "EUR", "spend_missing_minor": null, "orders_missing": 4,
+            "growth_missing": null}],
         ["tier.changed", {"level": "silver", "before": "gold", "change": "lowered",
-            "valid_through": "2028-07-31", "reason": "review"}],
+            "valid_through": "2028-07-31", "reason": "review", "staff_reason": null}],
     ]);
     assert_eq!(json!(all), wanted);
+    let changed = |level: &str, before: &str, change: &str, through: Option<&str>, reason: &str| {
+        let staff_reason = match reason {
+            "courtesy" | "violation" => Some("fair-use"),
+            "lifted" => Some("appeal"),
+            _ => None,
+        };
+        json!(["tier.changed", {"level": level, "before": before, "change": change,
+            "valid_through": through, "reason": reason, "staff_reason": staff_reason}])
+    };
+    let wanted = json!([
+        ["tier.awaited", {"level": "silver", "from": "2026-02-01"}],
+        changed("silver", "bronze", "raised", Some("2027-01-31"), "begun"),
+        changed("gold", "silver", "raised", Some("2026-12-31"), "courtesy"),
+        changed("silver", "gold", "lowered", Some("2027-01-31"), "override_ended"),
+        changed("bronze", "silver", "lowered", Some("2026-12-31"), "violation"),
+        changed("silver", "bronze", "raised", Some("2027-03-31"), "lifted"),
+        ["tier.awaited", {"level": "silver", "from": "2026-02-01"}],
+        changed("silver", "bronze", "raised", Some("2027-01-31"), "begun"),
+        ["tier.grace_began", {"level": "silver", "through": "2027-02-28"}],
+        ["tier.at_risk", {"level": "silver", "valid_through": "2027-02-28", "day": "2027-02-01",
+            "would_be": "bronze", "currency": "EUR", "spend_missing_minor": 100_000,
+            "orders_missing": null, "growth_missing": 100}],
+        ["tier.awaited", {"level": "silver", "from": "2026-07-01"}],
+        ["tier.not_begun", {"level": "silver"}],
+        changed("bronze", "silver", "lowered", None, "new_version"),
+    ]);
+    assert_eq!(json!(tiers(levels.iter().flat_map(told).collect())), wanted);
 
     let mut older = history.iter().find(|it| it.id.to_string().starts_with('O')).unwrap().clone();
     let Answer::Accepted(events) = &mut older.answer else { panic!("{older:?}") };
@@ -234,7 +371,7 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
     }
     let wanted = json!([
         ["tier.changed", {"level": "gold", "before": null, "change": null,
-            "valid_through": "2027-07-31", "reason": "order"}],
+            "valid_through": "2027-07-31", "reason": "order", "staff_reason": null}],
     ]);
     assert_eq!(json!(tiers(told(&older))), wanted);
 }
@@ -242,7 +379,10 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
 #[test]
 fn a_reminder_is_of_its_day_although_it_moves_no_clock_and_says_how_many_points_to_use() {
     let events: Vec<Announcement> = history().iter().flat_map(told).collect();
-    let named = |name: &str| events.iter().filter(|it| it.what.name() == name).collect::<Vec<_>>();
+    let is_own = |it: &&Announcement| it.member_id == "member-7f3a";
+    let named = |name: &str| {
+        events.iter().filter(is_own).filter(|it| it.what.name() == name).collect::<Vec<_>>()
+    };
 
     let [expiring] = named("points.expiring")[..] else { panic!("{events:#?}") };
     let [at_risk] = named("tier.at_risk")[..] else { panic!("{events:#?}") };
