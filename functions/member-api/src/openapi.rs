@@ -346,7 +346,7 @@ fn example(operation: Operation) -> Value {
                             "points": 52
                         }],
                         "headroom": null, "lot": "2027-02-28",
-                        "available_at": "2026-02-20T18:01:00Z", "becomes": {"state": "pending"}
+                        "available_at": "2026-02-20T18:01:00Z", "becomes": {"state": "pending"}, "others": []
                     }
                 ],
                 "balance": points

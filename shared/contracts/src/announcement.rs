@@ -12,7 +12,10 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::Balance,
-    event::{self, Corrected, Earned, Event, InForce, LevelAtRisk, LevelBefore, Opened, Settled},
+    event::{
+        self, Corrected, Earned, EarnedInLot, Event, InForce, LevelAtRisk, LevelBefore, Opened,
+        Settled,
+    },
     expiry::Cause,
     id::{CommandId, LevelId, MemberId, ReasonCode},
     money::{Currency, Minor},
@@ -529,11 +532,14 @@ pub fn announcements(entry: Happened<'_>) -> Result<Vec<Announcement>, NotAnnoun
     let mut all = Vec::new();
     let mut number = 0_u32;
     for (index, event) in entry.events.iter().enumerate() {
+        let mut names: Vec<&str> = Vec::new();
         for what in told(entry.id, event)? {
             number = number.checked_add(1).ok_or(OutOfRange)?;
+            let before = names.iter().filter(|it| **it == what.name()).count();
+            names.push(what.name());
             all.push(Announcement {
                 version: VERSION,
-                id: id(entry.id, index, what.name()),
+                id: id(entry.id, index, what.name(), before),
                 member_id: entry.member_id.as_str().to_owned(),
                 sequence: entry.sequence,
                 number,
@@ -578,13 +584,18 @@ fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
     }
 }
 
-/// The id of what is called `name` and told of the event at `index` of `entry`.
+/// The id of what is called `name` and told of the event at `index` of `entry`, after so many of that name.
 ///
 /// It is opaque, since an entry's own id may be longer than an id should be. That another release tells
 /// more of an entry changes no id.
-fn id(entry: &CommandId, index: usize, name: &str) -> String {
+fn id(entry: &CommandId, index: usize, name: &str, before: usize) -> String {
     // No id holds a control character.
-    let digest = Sha256::digest(format!("{entry}\n{index}\n{name}"));
+    let mut told = format!("{entry}\n{index}\n{name}");
+    if before > 0 {
+        // Writing into a text does not fail.
+        write!(told, "\n{before}").unwrap_or_default();
+    }
+    let digest = Sha256::digest(told);
     let mut text = String::with_capacity(32);
     for byte in digest.iter().take(16) {
         // Writing into a text does not fail.
@@ -784,34 +795,62 @@ fn order_id(entry: &CommandId) -> Result<String, NotAnnounced> {
 
 fn told_of_order(entry: &CommandId, earned: &Earned) -> Result<Vec<What>, NotAnnounced> {
     let order = &earned.order;
-    let components = order
-        .components
-        .iter()
-        .map(|it| Component { name: it.name.as_str().to_owned(), points: it.points.get() });
-    let earned = Arriving {
-        points: order.points,
-        becomes: earned.becomes,
-        by: Source::from(entry),
-        available_at: order.matures_at,
-        lot: order.lot.given,
-        components: components.collect(),
-    };
-    earned.told(entry)
+    let mut told = Vec::new();
+    for EarnedInLot { lot, points, becomes } in earned.by_lot()? {
+        let components = order.components.iter().filter(|it| it.lot.unwrap_or(order.lot) == lot);
+        let components = components
+            .map(|it| Component { name: it.name.as_str().to_owned(), points: it.points.get() });
+        let arriving = Arriving {
+            points,
+            becomes,
+            by: Source::from(entry),
+            available_at: order.matures_at,
+            lot: lot.given,
+            components: components.collect(),
+        };
+        told.extend(arriving.told(entry)?);
+    }
+    Ok(told)
 }
 
 fn told_of_correction(entry: &CommandId, corrected: &Corrected) -> Result<Vec<What>, NotAnnounced> {
-    let by = Source::from(&corrected.by);
+    let mut told = Vec::new();
+    for (lot, before, after, settled) in corrected.by_lot()? {
+        let by = Source::from(&corrected.by);
+        if let Settled::Added(becomes) = settled {
+            let added = Arriving {
+                points: after.minus(before)?,
+                becomes: *becomes,
+                by,
+                available_at: corrected.matures_at,
+                lot: lot.given,
+                components: Vec::new(),
+            };
+            told.extend(added.told(entry)?);
+        } else {
+            told.extend(taken(order_id(entry)?, by, settled)?.map(What::PointsClawedBack));
+        }
+    }
+    Ok(told)
+}
+
+/// What was taken back, unless it was nobody's.
+fn taken(
+    order_id: String,
+    by: Source,
+    settled: &Settled,
+) -> Result<Option<PointsClawedBack>, NotAnnounced> {
     let mut clawed_back = PointsClawedBack {
         points: 0,
-        order_id: order_id(entry)?,
-        by: by.clone(),
+        order_id,
+        by,
         pending: 0,
         available: 0,
         debt: 0,
         waived: 0,
         gone_already: false,
     };
-    match &corrected.settled {
+    match settled {
         Settled::TakenBack { pending, lots, debt, waived } => {
             let available = points::Points::total(lots.iter().map(|it| it.points))?;
             clawed_back.points = available.plus(*pending)?.plus(*debt)?.get();
@@ -821,20 +860,9 @@ fn told_of_correction(entry: &CommandId, corrected: &Corrected) -> Result<Vec<Wh
             clawed_back.waived = waived.get();
         }
         Settled::GoneAlready => clawed_back.gone_already = true,
-        Settled::Added(becomes) => {
-            let added = Arriving {
-                points: corrected.points_after.minus(corrected.points_before)?,
-                becomes: *becomes,
-                by,
-                available_at: corrected.matures_at,
-                lot: corrected.lot.given,
-                components: Vec::new(),
-            };
-            return added.told(entry);
-        }
-        Settled::NoAccount => return Ok(Vec::new()),
+        Settled::Added(_) | Settled::NoAccount => return Ok(None),
     }
-    Ok(vec![What::PointsClawedBack(clawed_back)])
+    Ok(Some(clawed_back))
 }
 
 /// Points that arrive.

@@ -504,8 +504,10 @@ pub enum Change {
         /// When they become, or became, available.
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
         available_at: Timestamp,
-        /// What became of them at first.
+        /// What became of them at first, but for those of `others`.
         becomes: Becomes,
+        /// How many of them lie in lots of their own, since their campaign says so.
+        others: Vec<EarnedInLot>,
     },
     /// What counts raised the level or renewed it.
     LevelReached {
@@ -537,8 +539,10 @@ pub enum Change {
         points_before: u64,
         /// The order's points afterwards.
         points_after: u64,
-        /// Where the difference went.
+        /// Where the difference went, but for that of `others`.
         settled: Settlement,
+        /// Where the difference of points went that lie in lots of their own.
+        others: Vec<CorrectedInLot>,
     },
     /// A refund or edit that had waited for its order does not fit it.
     CorrectionRefused {
@@ -703,6 +707,34 @@ pub enum Change {
         /// Which.
         task: String,
     },
+}
+
+/// Points of an order in a lot that is not the order's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EarnedInLot {
+    /// The lot.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub lot: Date,
+    /// How many.
+    pub points: u64,
+    /// What became of them at first.
+    pub becomes: Becomes,
+}
+
+/// What a correction did to points of an order in a lot that is not the order's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CorrectedInLot {
+    /// The lot.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    pub lot: Date,
+    /// The points before.
+    pub points_before: u64,
+    /// The points afterwards.
+    pub points_after: u64,
+    /// Where the difference went.
+    pub settled: Settlement,
 }
 
 /// One part of an order's points.
@@ -1194,6 +1226,7 @@ impl TryFrom<&Event> for Change {
                 points_before: it.points_before.get(),
                 points_after: it.points_after.get(),
                 settled: Settlement::of(&it.settled),
+                others: it.others.iter().map(CorrectedInLot::of).collect(),
             },
             Event::CorrectionRefused { by, rejection } => {
                 Self::CorrectionRefused { by: Source::from(by), reason: reason(rejection) }
@@ -1269,6 +1302,15 @@ impl Change {
             lot: order.lot.given,
             available_at: order.matures_at,
             becomes: earned.becomes.into(),
+            others: earned
+                .others
+                .iter()
+                .map(|it| EarnedInLot {
+                    lot: it.lot.given,
+                    points: it.points.get(),
+                    becomes: it.becomes.into(),
+                })
+                .collect(),
         })
     }
 
@@ -1326,6 +1368,17 @@ impl From<event::Becomes> for Becomes {
             }
             event::Becomes::Expired => Self::Expired,
             event::Becomes::Unclaimed => Self::Unclaimed,
+        }
+    }
+}
+
+impl CorrectedInLot {
+    fn of(corrected: &event::CorrectedInLot) -> Self {
+        Self {
+            lot: corrected.lot.given,
+            points_before: corrected.points_before.get(),
+            points_after: corrected.points_after.get(),
+            settled: Settlement::of(&corrected.settled),
         }
     }
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calendar::Month,
-    event::{Becomes, Corrected, Earned, Event, LotUse, Opened, ProgressChange, Settled},
+    event::{
+        Becomes, Corrected, Earned, EarnedInLot, Event, LotUse, Opened, ProgressChange, Settled,
+    },
     expiry::NEVER,
     id::{LevelId, TaskId},
     money::Spend,
@@ -488,10 +490,10 @@ impl Account {
 
     fn apply_earned(&mut self, earned: &Earned) -> Result<(), OutOfRange> {
         let order = &earned.order;
-        let since = self.pending_since(order.matures_at, order.lot, order.sequence);
-        let arriving =
-            Pending { matures_at: order.matures_at, since, lot: order.lot, points: order.points };
-        self.credit(arriving, earned.becomes)?;
+        for EarnedInLot { lot, points, becomes } in earned.by_lot()? {
+            let since = self.pending_since(order.matures_at, lot, order.sequence);
+            self.credit(Pending { matures_at: order.matures_at, since, lot, points }, becomes)?;
+        }
         for key in &order.caps {
             self.use_cap(*key, order.points)?;
         }
@@ -500,30 +502,9 @@ impl Account {
     }
 
     fn apply_corrected(&mut self, corrected: &Corrected) -> Result<(), OutOfRange> {
-        match &corrected.settled {
-            Settled::TakenBack { pending, lots, debt, waived: _ } => {
-                if !pending.is_zero() {
-                    let (at, lot) = (corrected.matures_at, corrected.lot);
-                    let index = self.own_pending(at, lot, corrected.order_sequence);
-                    self.take_pending(index, *pending)?;
-                }
-                for LotUse { lot, points } in lots {
-                    self.take_from_lot(*lot, *points)?;
-                }
-                self.debt = self.debt.plus(*debt)?;
-                let taken = Points::total(lots.iter().map(|it| it.points))?;
-                let taken = taken.plus(*pending)?.plus(*debt)?;
-                self.totals.clawed_back = self.totals.clawed_back.plus(taken)?;
-            }
-            Settled::Added(becomes) => {
-                let points = corrected.points_after.minus(corrected.points_before)?;
-                let (matures_at, lot) = (corrected.matures_at, corrected.lot);
-                let own = self.own_pending(matures_at, lot, corrected.order_sequence);
-                let own = own.and_then(|it| self.pending.get(it));
-                let since = own.map_or(corrected.order_sequence, |it| it.since);
-                self.credit(Pending { matures_at, since, lot, points }, *becomes)?;
-            }
-            Settled::GoneAlready | Settled::NoAccount => (),
+        let (at, sequence) = (corrected.matures_at, corrected.order_sequence);
+        for (lot, before, after, settled) in corrected.by_lot()? {
+            self.settle((at, lot, sequence), before, after, settled)?;
         }
         for key in &corrected.caps {
             if corrected.points_after >= corrected.points_before {
@@ -536,6 +517,41 @@ impl Account {
             }
         }
         self.progress.change(&corrected.progress)
+    }
+
+    /// Puts the difference between points `before` and `after` where `settled` says, of an order that matures
+    /// at an instant into a lot and has a sequence number.
+    pub(crate) fn settle(
+        &mut self,
+        (matures_at, lot, sequence): (Timestamp, LotId, u64),
+        before: Points,
+        after: Points,
+        settled: &Settled,
+    ) -> Result<(), OutOfRange> {
+        match settled {
+            Settled::TakenBack { pending, lots, debt, waived: _ } => {
+                if !pending.is_zero() {
+                    let index = self.own_pending(matures_at, lot, sequence);
+                    self.take_pending(index, *pending)?;
+                }
+                for LotUse { lot, points } in lots {
+                    self.take_from_lot(*lot, *points)?;
+                }
+                self.debt = self.debt.plus(*debt)?;
+                let taken = Points::total(lots.iter().map(|it| it.points))?;
+                let taken = taken.plus(*pending)?.plus(*debt)?;
+                self.totals.clawed_back = self.totals.clawed_back.plus(taken)?;
+            }
+            Settled::Added(becomes) => {
+                let points = after.minus(before)?;
+                let own = self.own_pending(matures_at, lot, sequence);
+                let own = own.and_then(|it| self.pending.get(it));
+                let since = own.map_or(sequence, |it| it.since);
+                self.credit(Pending { matures_at, since, lot, points }, *becomes)?;
+            }
+            Settled::GoneAlready | Settled::NoAccount => (),
+        }
+        Ok(())
     }
 
     /// Adds earned points to where `becomes` says.

@@ -10,9 +10,10 @@ use crate::{
     calendar::{Month, after_days},
     command::{Command, Correction, RefundLine, Request, Waiting},
     due,
-    earning::{components_for, compute, headroom},
+    earning::{Component, components_for, compute, headroom, points_by_lot},
     event::{
-        Becomes, Corrected, Earned, Event, LinesChange, LotUse, ProgressChange, Settled, TakenLine,
+        Becomes, Corrected, CorrectedInLot, Earned, EarnedInLot, Event, LinesChange, LotUse,
+        ProgressChange, Settled, TakenLine,
     },
     id::{CommandId, LevelId, LineId, MemberId, OrderId},
     money::{Currency, Minor, Spend, spread},
@@ -273,17 +274,15 @@ impl<'a> Work<'a> {
         let counts = !eligible.is_zero();
         let today = self.program.calendar().day_of(self.at);
         let month = Month::of(record.paid_on);
-        let becomes = if is_member {
-            self.becomes(record.lot, record.matures_at, record.points)?
-        } else {
-            Becomes::Unclaimed
-        };
+        let (becomes, others) =
+            if is_member { self.arriving(&record)? } else { (Becomes::Unclaimed, Vec::new()) };
         let progress = ProgressChange { month, spend, order: counts, is_less: false };
         self.record(Event::Earned(Box::new(Earned {
             order: record.clone(),
             becomes,
             progress,
             counted_in: Month::of(today),
+            others,
         })))?;
         if is_member && !record.points.is_zero() {
             self.slide(record.paid_on)?;
@@ -315,7 +314,10 @@ impl<'a> Work<'a> {
         let lines = kept_lines(self.program, &order.content)?;
         let amount = eligible(&lines)?;
         let paid_on = self.program.calendar().day_of(order.paid_at);
-        let given = earning.last_good_day(paid_on)?;
+        let rank = tier::rank(self.program, &self.account);
+        let level = self.program.levels().get(rank).filter(|_| is_member);
+        let months = level.and_then(|it| it.expiry_months).or(earning.expiry_months);
+        let given = earning.last_good_day_after(months, paid_on)?;
         let next = self.account.sequence.checked_add(1).ok_or(OutOfRange)?;
         let mut record = OrderRecord {
             sequence: if is_member { next } else { 0 },
@@ -333,8 +335,8 @@ impl<'a> Work<'a> {
             edited_at: None,
         };
         if is_member {
-            let rank = tier::rank(self.program, &self.account);
-            record.components = components_for(self.program, rank, paid_on, order.channel.as_ref());
+            let channel = order.channel.as_ref();
+            record.components = components_for(self.program, rank, paid_on, channel, record.lot)?;
             (record.caps, record.headroom) = headroom(self.program, &self.account, paid_on);
             let spend = record.spend_of(amount, self.program)?;
             record.points =
@@ -343,20 +345,41 @@ impl<'a> Work<'a> {
         Ok(record)
     }
 
-    /// What becomes of `points` of an order at this instant.
+    /// What becomes of the points of `record`, and of those that lie in lots of their own.
+    fn arriving(&self, record: &OrderRecord) -> Result<(Becomes, Vec<EarnedInLot>), OutOfRange> {
+        let mut account = self.account.clone();
+        let mut lots = points_by_lot(&record.components, record.lot)?.into_iter();
+        let mut arrive = |lot, points| {
+            let becomes = self.becomes(&account, lot, record.matures_at, points)?;
+            if let Becomes::Available { debt_paid } = becomes {
+                account.debt = account.debt.minus(debt_paid)?;
+            }
+            Ok(becomes)
+        };
+        let own = lots.next().map_or((record.lot, Points::ZERO), |it| it);
+        let becomes = arrive(own.0, own.1)?;
+        let mut others = Vec::new();
+        for (lot, points) in lots.filter(|(_, points)| !points.is_zero()) {
+            others.push(EarnedInLot { lot, points, becomes: arrive(lot, points)? });
+        }
+        Ok((becomes, others))
+    }
+
+    /// What becomes of `points` of an order that come into `account` at this instant.
     fn becomes(
         &self,
+        account: &Account,
         lot: LotId,
         matures_at: Timestamp,
         points: Points,
     ) -> Result<Becomes, OutOfRange> {
-        let day = self.account.last_good_day(lot);
+        let day = account.last_good_day(lot);
         if self.program.calendar().is_over(day, self.at)? {
             Ok(Becomes::Expired)
         } else if self.at < matures_at {
             Ok(Becomes::Pending)
         } else {
-            Ok(Becomes::Available { debt_paid: self.account.debt.min(points) })
+            Ok(Becomes::Available { debt_paid: account.debt.min(points) })
         }
     }
 
@@ -448,8 +471,11 @@ impl<'a> Work<'a> {
             headroom = self.headroom_to_grow(record)?;
             points_after = points_under(headroom)?;
         }
-        let settled =
-            if is_member { self.settled(record, points_after)? } else { Settled::NoAccount };
+        let (settled, others) = if is_member {
+            self.settled_by_lot(record, &components)?
+        } else {
+            (Settled::NoAccount, Vec::new())
+        };
         let is_less = after < before;
         let spend = if is_less {
             spend_before.minus(spend_after)?
@@ -484,6 +510,7 @@ impl<'a> Work<'a> {
                 order: is_member && before.is_zero() != after.is_zero(),
                 is_less,
             },
+            others,
         })
     }
 
@@ -502,28 +529,69 @@ impl<'a> Work<'a> {
         Ok(headroom)
     }
 
-    /// Where the difference between the order's points and `after` goes.
-    fn settled(&self, record: &OrderRecord, after: Points) -> Result<Settled, OutOfRange> {
-        let before = record.points;
+    /// Where the difference between the order's points and those of the components `after` goes, lot by lot.
+    fn settled_by_lot(
+        &self,
+        record: &OrderRecord,
+        after: &[Component],
+    ) -> Result<(Settled, Vec<CorrectedInLot>), OutOfRange> {
+        let before = points_by_lot(&record.components, record.lot)?;
+        let after = points_by_lot(after, record.lot)?;
+        // Lots never change, so these are the same ones.
+        let mut lots = before.into_iter().zip(after);
+        let Some(((lot, own_before), (_, own_after))) = lots.next() else { return Err(OutOfRange) };
+        let settled = self.settled(&self.account, record, lot, own_before, own_after)?;
+        let mut others = Vec::new();
+        let mut account: Option<Account> = None;
+        for ((lot, points_before), (_, points_after)) in lots {
+            if points_before == points_after {
+                continue;
+            }
+            // What the lots before it took is no longer there.
+            let account = match &mut account {
+                Some(account) => account,
+                none => {
+                    let mut copy = self.account.clone();
+                    let own = (record.matures_at, record.lot, record.sequence);
+                    copy.settle(own, own_before, own_after, &settled)?;
+                    none.insert(copy)
+                }
+            };
+            let settled = self.settled(account, record, lot, points_before, points_after)?;
+            let own = (record.matures_at, lot, record.sequence);
+            account.settle(own, points_before, points_after, &settled)?;
+            others.push(CorrectedInLot { lot, points_before, points_after, settled });
+        }
+        Ok((settled, others))
+    }
+
+    /// Where the difference between points of an order `before` and `after` goes that lie in `lot` of `account`.
+    fn settled(
+        &self,
+        account: &Account,
+        record: &OrderRecord,
+        lot: LotId,
+        before: Points,
+        after: Points,
+    ) -> Result<Settled, OutOfRange> {
         if after > before {
             let more = after.minus(before)?;
-            return Ok(Settled::Added(self.becomes(record.lot, record.matures_at, more)?));
+            return Ok(Settled::Added(self.becomes(account, lot, record.matures_at, more)?));
         }
-        let account = &self.account;
-        if self.program.calendar().is_over(account.last_good_day(record.lot), self.at)? {
+        if self.program.calendar().is_over(account.last_good_day(lot), self.at)? {
             return Ok(Settled::GoneAlready);
         }
         let mut missing = before.minus(after)?;
         let own_pending = account
-            .own_pending(record.matures_at, record.lot, record.sequence)
+            .own_pending(record.matures_at, lot, record.sequence)
             .and_then(|it| account.pending.get(it))
             .map_or(Points::ZERO, |it| it.points);
         let pending = own_pending.min(missing);
         missing = missing.minus(pending)?;
 
         let mut lots = Vec::new();
-        let own = account.lots.iter().filter(|it| it.id == record.lot);
-        let others = account.lots.iter().filter(|it| it.id != record.lot);
+        let own = account.lots.iter().filter(|it| it.id == lot);
+        let others = account.lots.iter().filter(|it| it.id != lot);
         for lot in own.chain(others) {
             let points = lot.points.min(missing);
             if !points.is_zero() {

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, CapKey},
+    account::{Account, CapKey, LotId},
     id::Channel,
     money::{Currency, Minor, Spend},
     points::{OutOfRange, Points},
@@ -25,6 +25,9 @@ pub struct Component {
     pub condition: Condition,
     /// The points it came to, after caps.
     pub points: Points,
+    /// The lot of its points, if that is not the order's. Where it is, it is not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<LotId>,
 }
 
 /// What a component gives.
@@ -42,16 +45,24 @@ pub enum Gives {
     Fixed(Points),
 }
 
-/// The components of an order before its amount is known, in the order in which they are listed.
+/// The components of an order whose points lie in `lot`, before its amount is known, in the order in which they
+/// are listed.
+///
+/// # Errors
+///
+/// [`OutOfRange`] at the end of time.
 pub fn components_for(
     program: &Program,
     rank: Rank,
     paid_on: Date,
     channel: Option<&Channel>,
-) -> Vec<Component> {
+    lot: LotId,
+) -> Result<Vec<Component>, OutOfRange> {
     let points_per_unit = program.spec().earning.points_per_unit;
-    let component =
-        |name, gives, condition| Component { name, gives, condition, points: Points::ZERO };
+    let component = |name, gives, condition| {
+        let (points, lot) = (Points::ZERO, None);
+        Component { name, gives, condition, points, lot }
+    };
     let at_rate = |share| Gives::Rate { points_per_unit, share };
 
     let mut components =
@@ -68,9 +79,36 @@ pub fn components_for(
             (None, Some(points)) => Gives::Fixed(points),
             (None, None) => continue,
         };
-        components.push(component(format_compact!("campaign:{}", campaign.name), gives, condition));
+        let name = format_compact!("campaign:{}", campaign.name);
+        let mut component = component(name, gives, condition);
+        if let Some(months) = campaign.expiry_months {
+            let given = program.spec().earning.last_good_day_after(Some(months), paid_on)?;
+            component.lot = Some(LotId { given, ..lot }).filter(|it| *it != lot);
+        }
+        components.push(component);
     }
-    components
+    Ok(components)
+}
+
+/// The points of `components` by the lots that they lie in: first `own`, the order's, then the others, each once
+/// and in the order in which they are first named.
+///
+/// # Errors
+///
+/// [`OutOfRange`] never happens to points whose sum was counted.
+pub fn points_by_lot(
+    components: &[Component],
+    own: LotId,
+) -> Result<Vec<(LotId, Points)>, OutOfRange> {
+    let mut lots = vec![(own, Points::ZERO)];
+    for Component { lot, points, .. } in components {
+        let lot = lot.unwrap_or(own);
+        match lots.iter_mut().find(|it| it.0 == lot) {
+            Some((_, sum)) => *sum = sum.plus(*points)?,
+            None => lots.push((lot, *points)),
+        }
+    }
+    Ok(lots)
 }
 
 /// Computes what each component gives for `eligible`, and cuts the sum to `headroom`: the component

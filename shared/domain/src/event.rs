@@ -13,7 +13,7 @@ use crate::{
     id::{CommandId, LevelId, ReasonCode, TaskId},
     money::{Currency, Minor, Spend},
     order::{KeptLine, OrderRecord},
-    points::Points,
+    points::{OutOfRange, Points},
     tier::{NextLevel, Override},
 };
 
@@ -325,12 +325,26 @@ pub struct Opened {
 pub struct Earned {
     /// What is kept of the order.
     pub order: OrderRecord,
-    /// What became of its points.
+    /// What became of its points, but for those of `others`.
     pub becomes: Becomes,
     /// What it adds to progress; nothing for a guest's order.
     pub progress: ProgressChange,
     /// The month of the instant at which it took effect.
     pub counted_in: Month,
+    /// Points of components that lie in lots of their own. Where there are none it is not stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<EarnedInLot>,
+}
+
+/// Points of an order in a lot that is not the order's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarnedInLot {
+    /// The lot.
+    pub lot: LotId,
+    /// How many.
+    pub points: Points,
+    /// What became of them.
+    pub becomes: Becomes,
 }
 
 /// What became of points when they were earned.
@@ -386,7 +400,7 @@ pub struct Corrected {
     pub components_after: Vec<Points>,
     /// The headroom that is kept for the order; an order that grows may get less than it had.
     pub headroom_after: Option<Points>,
-    /// Where the difference went.
+    /// Where the difference went, but for that of `others`.
     pub settled: Settled,
     /// The order's lot.
     pub lot: LotId,
@@ -400,6 +414,61 @@ pub struct Corrected {
     pub edited_at: Option<Timestamp>,
     /// What is taken out of, or added to, progress.
     pub progress: ProgressChange,
+    /// Where the difference of points went that lie in lots of their own. Where there is none it is not
+    /// stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<CorrectedInLot>,
+}
+
+/// What a correction did to points of an order in a lot that is not the order's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectedInLot {
+    /// The lot.
+    pub lot: LotId,
+    /// The points before.
+    pub points_before: Points,
+    /// The points afterwards.
+    pub points_after: Points,
+    /// Where the difference went.
+    pub settled: Settled,
+}
+
+impl Corrected {
+    /// What it did to the order's points in each lot, the order's own first. Where nothing changed in another
+    /// lot, its points are among those of the order's own, before and afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] of what was never decided.
+    pub fn by_lot(
+        &self,
+    ) -> Result<impl Iterator<Item = (LotId, Points, Points, &Settled)>, OutOfRange> {
+        let before = Points::total(self.others.iter().map(|it| it.points_before))?;
+        let after = Points::total(self.others.iter().map(|it| it.points_after))?;
+        let own = (
+            self.lot,
+            self.points_before.minus(before)?,
+            self.points_after.minus(after)?,
+            &self.settled,
+        );
+        let others =
+            self.others.iter().map(|it| (it.lot, it.points_before, it.points_after, &it.settled));
+        Ok(std::iter::once(own).chain(others))
+    }
+}
+
+impl Earned {
+    /// What became of the order's points in each lot, the order's own first.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] of what was never decided.
+    pub fn by_lot(&self) -> Result<impl Iterator<Item = EarnedInLot>, OutOfRange> {
+        let others = Points::total(self.others.iter().map(|it| it.points))?;
+        let points = self.order.points.minus(others)?;
+        let own = EarnedInLot { lot: self.order.lot, points, becomes: self.becomes };
+        Ok(std::iter::once(own).chain(self.others.iter().copied()))
+    }
 }
 
 /// What a correction did to the lines of its order.

@@ -117,7 +117,20 @@ impl Earning {
     ///
     /// [`OutOfRange`] at the end of time.
     pub fn last_good_day(&self, paid_on: Date) -> Result<Date, OutOfRange> {
-        let Some(months) = self.expiry_months else { return Ok(NEVER) };
+        self.last_good_day_after(self.expiry_months, paid_on)
+    }
+
+    /// The same, if the points live for so many `months` of their own; `None`: for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] at the end of time.
+    pub fn last_good_day_after(
+        &self,
+        months: Option<u32>,
+        paid_on: Date,
+    ) -> Result<Date, OutOfRange> {
+        let Some(months) = months else { return Ok(NEVER) };
         let day = last_good_day(paid_on, months, self.expiry_rounding)?;
         let dates = self.expiry_dates.iter().map(|it| it.on_or_after(day));
         dates.reduce(|first, next| Ok(first?.min(next?))).unwrap_or(Ok(day))
@@ -323,7 +336,7 @@ pub struct LevelSpec {
     #[serde(default)]
     pub orders: Option<u32>,
     /// Met from this growth value on. What programs said before there was this field is still said in the same
-    /// words; so with the three that follow.
+    /// words; so with the four that follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<u64>,
     /// Met once all of these tasks are done.
@@ -336,6 +349,9 @@ pub struct LevelSpec {
     /// below it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub floor: bool,
+    /// Months of life of points that members of this level earn; without it, those of `earning`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_months: Option<u32>,
     /// What the level gives besides points, for members to read.
     #[serde(default)]
     pub benefits: Benefits,
@@ -384,6 +400,10 @@ pub struct Campaign {
     /// A fixed number of points.
     #[serde(default)]
     pub points: Option<Points>,
+    /// Months of life of its points; without it, those of the order's other points. What programs said before
+    /// there was this field is still said in the same words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_months: Option<u32>,
 }
 
 /// A checked program, ready to decide by.
@@ -848,6 +868,9 @@ fn check_levels(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Thresholds> 
             mistakes.text(&path("stage"), stage);
         }
         check_repeats(levels, rank, level, mistakes);
+        if level.expiry_months.is_some_and(|it| it > MONTHS_MAX) {
+            mistakes.add(path("expiry_months"), Problem::TooLarge(MONTHS_MAX));
+        }
         let spend =
             level.spend.and_then(|spend| mistakes.minor(&path("spend"), spend, spec.currency));
         check_tasks(level, &path("tasks"), mistakes);
@@ -952,6 +975,9 @@ fn check_campaigns(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Condition
             (Some(bonus), None) if bonus.is_zero() => mistakes.add(path("bonus"), Problem::Zero),
             (None, Some(Points::ZERO)) => mistakes.add(path("points"), Problem::Zero),
             (Some(_), None) | (None, Some(_)) => (),
+        }
+        if campaign.expiry_months.is_some_and(|it| it > MONTHS_MAX) {
+            mistakes.add(path("expiry_months"), Problem::TooLarge(MONTHS_MAX));
         }
         if let (Some(from), Some(until)) = (campaign.from, campaign.until)
             && until < from

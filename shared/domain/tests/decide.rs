@@ -3782,3 +3782,113 @@ fn what_levels_have_beside_themselves_is_told_in_a_timeline() {
     );
     assert!(is_whole);
 }
+
+/// A point a pound for twelve months, with a level whose points live for 24, and double points that live for
+/// three.
+fn own_expiry() -> Value {
+    json!({
+        "tiers": {"levels": [
+            {"id": "blue", "name": "Blue"},
+            {"id": "silver", "name": "Silver", "spend": "100.00", "expiry_months": 24},
+        ]},
+        "campaigns": [{"name": "double", "bonus": "1", "channels": ["app"], "expiry_months": 3}],
+    })
+}
+
+#[test]
+fn points_of_a_level_or_a_campaign_may_live_for_months_of_their_own() {
+    let mut shop = Shop::of(own_expiry());
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000).through("app"));
+    assert_eq!(shop.components("A"), "base 100, campaign:double 100");
+    assert_eq!(shop.lots(), "2024-04-10 100, 2025-01-10 100");
+
+    // The order that reaches a level is still one of the level before.
+    shop.does(order("B", "2024-02-10T12:00Z", 5_000));
+    assert_eq!(shop.lots(), "2024-04-10 100, 2025-01-10 100, 2026-02-10 50");
+    assert_eq!(shop.as_of("2024-04-11T00:00Z").fell_due(), "expired 100");
+    // What ends first is used first.
+    shop.does(spend("s", "2024-02-11T12:00Z", 120));
+    assert_eq!(shop.lots(), "2025-01-10 80, 2026-02-10 50");
+}
+
+#[test]
+fn a_refund_takes_each_lot_s_points_from_that_lot() {
+    let mut shop = Shop::of(own_expiry());
+    shop.does(order("other", "2023-12-10T12:00Z", 5_000));
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000).through("app"));
+    assert_eq!(shop.lots(), "2024-04-10 100, 2024-12-10 50, 2025-01-10 100");
+
+    let mut half = shop.clone();
+    half.does(refund("A", "r", "2024-01-20T12:00Z", 5_000));
+    assert_eq!(half.lots(), "2024-04-10 50, 2024-12-10 50, 2025-01-10 50");
+    half.does(refund("A", "s", "2024-01-21T12:00Z", 5_000));
+    assert_eq!(half.lots(), "2024-12-10 50");
+    assert_eq!(half.totals(), "earned 250, clawed back 200");
+
+    // What the campaign's lot no longer has is taken from others, and what they do not have is owed.
+    let mut used = shop.clone();
+    used.does(spend("s", "2024-01-15T12:00Z", 130));
+    assert_eq!(used.lots(), "2024-12-10 20, 2025-01-10 100");
+    used.does(cancel("A", "2024-01-20T12:00Z"));
+    assert_eq!(used.balance(), "available 0, pending 0, debt 80");
+
+    // Once its day is over nothing of it is taken back.
+    shop.does(cancel("A", "2024-04-11T12:00Z"));
+    assert_eq!(shop.totals(), "earned 250, clawed back 100, expired 100");
+    assert_eq!(shop.lots(), "2024-12-10 50");
+}
+
+#[test]
+fn points_of_one_order_mature_into_their_lots_and_the_order_s_own_pay_a_debt_first() {
+    let mut spec = own_expiry();
+    merge(&mut spec, json!({"earning": {"pending_days": 14}}));
+    let mut shop = Shop::of(spec);
+    shop.does(order("old", "2023-12-01T12:00Z", 9_000));
+    shop.does(spend("s", "2023-12-20T12:00Z", 90));
+    shop.does(order("A", "2024-01-10T12:00Z", 9_000).through("app"));
+    shop.does(cancel("old", "2024-01-11T12:00Z"));
+    assert_eq!(shop.balance(), "available 0, pending 180, debt 90");
+
+    // What matures at one instant pays in the order of its lots: the campaign's end sooner.
+    let matured = shop.as_of("2024-01-24T12:00Z");
+    assert_eq!(matured.fell_due(), "matured 90, matured 90");
+    assert_eq!(matured.balance(), "available 90, pending 0, debt 0");
+    let mut back = shop.clone();
+    back.does(refund("A", "r", "2024-01-12T12:00Z", 4_000));
+    assert_eq!(back.balance(), "available 0, pending 100, debt 90");
+    back.does(refund("A", "s", "2024-01-12T13:00Z", 5_000));
+    assert_eq!(back.balance(), "available 0, pending 0, debt 90");
+}
+
+#[test]
+fn an_edit_may_take_points_of_one_lot_and_add_to_another() {
+    let mut spec = own_expiry();
+    spec["campaigns"] = json!([{
+        "name": "gift", "points": 30, "min_amount": "50", "expiry_months": 3
+    }]);
+    let mut shop = Shop::of(spec);
+    shop.does(order("A", "2024-01-10T12:00Z", 4_000));
+    assert_eq!(shop.lots(), "2025-01-10 40");
+
+    shop.does(order("A", "2024-01-11T12:00Z", 6_000).into_change("c"));
+    assert_eq!(shop.lots(), "2024-04-10 30, 2025-01-10 60");
+    shop.does(order("A", "2024-01-12T12:00Z", 4_500).into_change("d"));
+    assert_eq!(shop.lots(), "2025-01-10 45");
+    // Late, its three months are over, and the order's own are not.
+    shop.does(order("A", "2024-05-01T12:00Z", 9_000).into_change("e"));
+    assert_eq!(shop.lots(), "2025-01-10 90");
+    assert_eq!(shop.totals(), "earned 165, clawed back 45, expired 30");
+}
+
+#[test]
+fn months_that_are_the_program_s_own_make_no_other_lot() {
+    let mut spec = own_expiry();
+    spec["campaigns"][0]["expiry_months"] = json!(12);
+    let mut shop = Shop::of(spec);
+
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000).through("app"));
+
+    assert_eq!(shop.lots(), "2025-01-10 200");
+    let entry = serde_json::to_string(&shop.events).unwrap();
+    assert!(!entry.contains("others"), "{entry}");
+}

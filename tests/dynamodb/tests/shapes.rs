@@ -24,7 +24,7 @@ use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 38] = [
+const SHAPES: [&str; 40] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -50,6 +50,8 @@ const SHAPES: [&str; 38] = [
     r#"{"grown":"#,
     r#"{"task_done":"#,
     r#""before":{"overridden":"#,
+    r#""others":[{"lot":"#,
+    r#""points_before":20,"points_after":0,"settled":{"taken_back":"#,
     r#""cause":"activity""#,
     r#""cause":{"sliding_began":{"at":"#,
     r#"{"waiting":"#,
@@ -94,7 +96,8 @@ fn program() -> Program {
 }
 
 /// The program that decides about `request`: for one member, points slide from 1 March on; another one is
-/// told before anything is lost; for two others, levels begin later and are kept for a while.
+/// told before anything is lost; for two others, levels begin later and are kept for a while;
+/// for the last one, a gift lives longer than other points.
 fn program_for(request: &Request) -> Program {
     let mut spec = program().spec().clone();
     let member = request.member_id().map_or("", |it| it.as_str());
@@ -114,6 +117,12 @@ fn program_for(request: &Request) -> Program {
         spec.tiers.grace_months = 1;
         if let Some(gold) = spec.tiers.levels.get_mut(1) {
             gold.growth = Some(100);
+        }
+    }
+    if member == "m8" {
+        spec.version = 11;
+        if let Some(gift) = spec.campaigns.first_mut() {
+            gift.expiry_months = Some(3);
         }
     }
     spec.try_into().unwrap()
@@ -295,7 +304,7 @@ fn requests() -> Vec<Request> {
     .collect()
 }
 
-/// What levels have beside themselves.
+/// What levels have beside themselves, and campaigns.
 fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Request> {
     let member = || MemberId::try_from("m6").unwrap();
     let other = || MemberId::try_from("m7").unwrap();
@@ -312,6 +321,10 @@ fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Requ
     if let Command::PayOrder(order) = &mut too_soon.command {
         order.member_id = Some(other());
     }
+    let mut gift = order("gift", true, "2026-01-10T12:00:00Z", "GBP", &[6_000]);
+    if let Command::PayOrder(order) = &mut gift.command {
+        order.member_id = Some("m8".try_into().unwrap());
+    }
     let growth = 100.try_into().unwrap();
     let activity = "activity".try_into().unwrap();
     vec![
@@ -325,6 +338,8 @@ fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Requ
         too_soon,
         Request::cancel("too-soon".try_into().unwrap(), at("2026-01-11T12:00:00Z")),
         due_of(other(), "2026-02-01T00:00:00Z"),
+        gift,
+        refund("gift", "r", "2026-01-20T12:00:00Z", Correction::Amount(minor(3_000))),
     ]
 }
 

@@ -229,7 +229,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 reinstate,
                 effective,
                 reminders,
-                (start, grace, floor, invite),
+                (start, grace, floor, invite, months, campaign),
             )| {
                 let spec: ProgramSpec = serde_json::from_str(&format!(
                     r#"{{
@@ -249,8 +249,10 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                         {{"id": "b", "name": "B", "spend": "200", "orders": 3, "bonus": "0.05",
                             "growth": 400, "floor": {floor}}},
                         {{"id": "c", "name": "C", "bonus": "0.1", {invite}}},
-                        {{"id": "d", "name": "D", "spend": "1500", "bonus": "0.3"}}]}},
-                    "campaigns": [{{"name": "welcome", "min_amount": "100", "points": 50}}]
+                        {{"id": "d", "name": "D", "spend": "1500", "bonus": "0.3"{months}}}]}},
+                    "campaigns": [
+                        {{"name": "welcome", "min_amount": "100", "points": 50{campaign}}},
+                        {{"name": "more", "bonus": "0.5"{campaign}}}]
                 }}"#
                 ))
                 .unwrap();
@@ -259,8 +261,17 @@ pub fn any_program() -> impl Strategy<Value = Program> {
         )
 }
 
-/// When levels begin, how long they are kept, whether the second one is a floor, and how the third is met.
-fn any_beside_levels() -> impl Strategy<Value = (&'static str, u32, bool, &'static str)> {
+/// When levels begin, how long they are kept, whether the second one is a floor, how the third is met, and how
+/// long points of the last one and of campaigns live.
+fn any_beside_levels()
+-> impl Strategy<Value = (&'static str, u32, bool, &'static str, &'static str, &'static str)> {
+    let months = || {
+        prop_oneof![
+            2 => Just(""),
+            1 => Just(r#", "expiry_months": 2"#),
+            1 => Just(r#", "expiry_months": 15"#),
+        ]
+    };
     (
         prop_oneof![3 => Just("at_once"), 1 => Just("next_period")],
         prop_oneof![3 => Just(0_u32), 1 => Just(1), 1 => Just(11)],
@@ -270,6 +281,8 @@ fn any_beside_levels() -> impl Strategy<Value = (&'static str, u32, bool, &'stat
             1 => Just(r#""spend": "800", "tasks": ["t0", "t1"]"#),
             1 => Just(r#""invite_only": true"#),
         ],
+        months(),
+        months(),
     )
 }
 

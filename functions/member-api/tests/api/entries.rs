@@ -110,7 +110,7 @@ fn what_is_left_of_a_lot_expires_at_the_midnight_after_its_last_day() {
                     "kind": "earned", "paid_on": "2026-07-01", "currency": "GBP",
                     "eligible_minor": 1_000, "points": 10, "components": [base(10)],
                     "headroom": null, "lot": "2026-08-01", "available_at": "2026-07-01T12:00:00Z",
-                    "becomes": {"state": "available", "debt_paid": 0}
+                    "becomes": {"state": "available", "debt_paid": 0}, "others": []
                 }
             ],
             "balance": {"available": 10, "pending": 0, "held": 0, "debt": 0}
@@ -160,7 +160,7 @@ fn an_order_that_came_late_earned_at_the_accounts_clock_and_may_have_expired_at_
                 "kind": "earned", "paid_on": "2026-01-05", "currency": "GBP",
                 "eligible_minor": 3_000, "points": 30, "components": [base(30)],
                 "headroom": null, "lot": "2026-02-05", "available_at": "2026-05-10T12:00:00Z",
-                "becomes": {"state": "expired"}
+                "becomes": {"state": "expired"}, "others": []
             }],
             "balance": {"available": 100, "pending": 0, "held": 0, "debt": 0}
         }),
@@ -183,7 +183,7 @@ fn points_that_mature_pay_the_debt_first_and_lapse_after_their_last_day() {
         json!({
             "kind": "earned", "paid_on": "2026-03-20", "currency": "GBP", "eligible_minor": 1_000,
             "points": 10, "components": [base(10)], "headroom": null, "lot": lot,
-            "available_at": available_at, "becomes": {"state": "pending"}
+            "available_at": available_at, "becomes": {"state": "pending"}, "others": []
         })
     };
 
@@ -229,7 +229,7 @@ fn an_order_reaches_a_level_and_the_next_one_has_its_bonus_and_renews_it() {
                 "kind": "earned", "paid_on": "2026-01-10", "currency": "GBP",
                 "eligible_minor": 20_000, "points": 200, "components": [base(200)],
                 "headroom": null, "lot": "2027-01-10", "available_at": "2026-01-10T12:00:00Z",
-                "becomes": {"state": "available", "debt_paid": 0}
+                "becomes": {"state": "available", "debt_paid": 0}, "others": []
             },
             {"kind": "level_reached", "level": "silver", "valid_through": "2027-01-31"}
         ]),
@@ -251,7 +251,7 @@ fn an_order_reaches_a_level_and_the_next_one_has_its_bonus_and_renews_it() {
                     }
                 ],
                 "headroom": null, "lot": "2027-02-10", "available_at": "2026-02-10T12:00:00Z",
-                "becomes": {"state": "available", "debt_paid": 0}
+                "becomes": {"state": "available", "debt_paid": 0}, "others": []
             },
             {"kind": "level_reached", "level": "silver", "valid_through": "2027-02-28"}
         ]),
@@ -282,7 +282,7 @@ fn a_level_whose_validity_ends_falls_by_one_with_each_review() {
                 "kind": "earned", "paid_on": "2028-02-10", "currency": "GBP",
                 "eligible_minor": 100, "points": 1, "components": [base(1)],
                 "headroom": null, "lot": "2031-02-10", "available_at": "2028-02-10T12:00:00Z",
-                "becomes": {"state": "available", "debt_paid": 0}
+                "becomes": {"state": "available", "debt_paid": 0}, "others": []
             }
         ]),
         &json!({"available": 2_001, "pending": 0, "held": 0, "debt": 0}),
@@ -302,7 +302,7 @@ fn a_refund_lowers_the_level_at_once_only_where_the_program_says_so() {
         "settled": {
             "kind": "taken_back", "pending": 0, "lots": [{"lot": "2026-02-10", "points": 50}],
             "debt": 0, "waived": 0
-        }
+        }, "others": []
     });
     let balance = json!({"available": 150, "pending": 0, "held": 0, "debt": 0});
 
@@ -331,7 +331,7 @@ fn a_refund_is_cut_to_what_is_left_and_what_was_used_is_owed_or_let_go() {
             "settled": {
                 "kind": "taken_back", "pending": 0, "lots": [{"lot": "2026-02-10", "points": 20}],
                 "debt": debt, "waived": waived
-            }
+            }, "others": []
         }])
     };
 
@@ -368,7 +368,7 @@ fn a_refund_of_an_order_whose_points_expired_takes_nothing_back() {
                 {
                     "kind": "corrected", "by": {"kind": "cancellation", "order_id": "o1"},
                     "eligible_before_minor": 10_000, "eligible_after_minor": 0, "cut_minor": 0,
-                    "points_before": 100, "points_after": 0, "settled": {"kind": "gone_already"}
+                    "points_before": 100, "points_after": 0, "settled": {"kind": "gone_already"}, "others": []
                 }
             ],
             "balance": {"available": 0, "pending": 0, "held": 0, "debt": 0}
@@ -401,7 +401,7 @@ fn an_edit_that_raises_an_order_adds_points() {
                 "kind": "corrected", "by": {"kind": "change", "order_id": "o1", "change_id": "c1"},
                 "eligible_before_minor": 10_000, "eligible_after_minor": 15_000, "cut_minor": 0,
                 "points_before": 100, "points_after": 150,
-                "settled": {"kind": "added", "becomes": {"state": "available", "debt_paid": 0}}
+                "settled": {"kind": "added", "becomes": {"state": "available", "debt_paid": 0}}, "others": []
             }],
             "balance": {"available": 150, "pending": 0, "held": 0, "debt": 0}
         }),
@@ -550,7 +550,7 @@ fn a_refund_that_waited_takes_effect_in_the_entry_of_its_order() {
                     "kind": "earned", "paid_on": "2026-02-01", "currency": "GBP",
                     "eligible_minor": 20_000, "points": 200, "components": [base(200)],
                     "headroom": null, "lot": "2026-03-01", "available_at": "2026-02-01T12:00:00Z",
-                    "becomes": {"state": "available", "debt_paid": 0}
+                    "becomes": {"state": "available", "debt_paid": 0}, "others": []
                 },
                 {"kind": "level_reached", "level": "silver", "valid_through": "2027-02-28"},
                 {
@@ -561,7 +561,7 @@ fn a_refund_that_waited_takes_effect_in_the_entry_of_its_order() {
                     "settled": {
                         "kind": "taken_back", "pending": 0,
                         "lots": [{"lot": "2026-03-01", "points": 50}], "debt": 0, "waived": 0
-                    }
+                    }, "others": []
                 }
             ],
             "balance": {"available": 150, "pending": 0, "held": 0, "debt": 0}

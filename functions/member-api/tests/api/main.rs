@@ -359,7 +359,7 @@ fn staff_read_entries_newest_first_a_page_at_a_time() {
             "kind": "corrected", "by": {"kind": "refund", "order_id": "o2", "refund_id": "r1"},
             "eligible_before_minor": 5_212, "eligible_after_minor": 4_712, "cut_minor": 0,
             "points_before": 52, "points_after": 47,
-            "settled": {"kind": "taken_back", "pending": 5, "lots": [], "debt": 0, "waived": 0}
+            "settled": {"kind": "taken_back", "pending": 5, "lots": [], "debt": 0, "waived": 0}, "others": []
         }],
         "balance": {"available": 120, "pending": 47, "held": 0, "debt": 0}
     });
@@ -376,7 +376,7 @@ fn staff_read_entries_newest_first_a_page_at_a_time() {
                 "name": "base", "points_per_unit": "1", "share": "1", "fixed": null, "points": 52
             }],
             "headroom": 50_000, "lot": "2027-02-28", "available_at": "2026-02-20T18:01:00Z",
-            "becomes": {"state": "pending"}
+            "becomes": {"state": "pending"}, "others": []
         }
     ]);
     assert_eq!(first["entries"][1]["changes"], expected);

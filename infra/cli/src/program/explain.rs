@@ -284,6 +284,13 @@ fn write_levels(program: &Program, out: &mut String) -> fmt::Result {
         sentence(out, &format!("Before anybody falls the level is kept for {months} more,"))?;
         sentence(out, "and reviewed once more, by the 12 months until then.")?;
     }
+    for level in &tiers.levels {
+        if let Some(months) = level.expiry_months {
+            let months = format!("{months} {}", plural(months, "month", "months"));
+            let name = &level.name;
+            sentence(out, &format!("Points that members of {name} earn live for {months}."))?;
+        }
+    }
     let floors = tiers.levels.iter().filter(|it| it.floor).map(|it| it.name.as_str());
     let floors: Vec<&str> = floors.collect();
     if !floors.is_empty() {
@@ -388,6 +395,13 @@ fn write_campaigns(program: &Program, out: &mut String) -> fmt::Result {
             which.push_str(&format!(", of which at least {amount} count"));
         }
         sentence(out, &format!("{}: {gives} for every order{when}{which}.", campaign.name))?;
+        if let Some(months) = campaign.expiry_months {
+            let months = format!("{months} {}", plural(months, "month", "months"));
+            sentence(
+                out,
+                &format!("Its points live for {months}, apart from the order's others."),
+            )?;
+        }
     }
     Ok(())
 }

@@ -223,6 +223,11 @@ fn level(index: usize, table: &mut Table<'_>) -> LevelSpec {
         tasks: table.list("tasks", "tasks = [\"profile-complete\"]", id),
         invite_only: table.optional("invite_only", "invite_only = true", flag).unwrap_or(false),
         floor: table.optional("floor", "floor = true", flag).unwrap_or(false),
+        expiry_months: table.optional(
+            "expiry_months",
+            "expiry_months = 24",
+            whole(u32::MAX.into()),
+        ),
         benefits: table.table("benefits", None, |table| Benefits {
             economic: table.list("economic", "economic = [\"free shipping\"]", benefit),
             service: table.list("service", "service = [\"60 days to return\"]", benefit),
@@ -256,6 +261,7 @@ fn campaign(index: usize, table: &mut Table<'_>) -> Campaign {
         points: table
             .optional("points", "points = 100", points)
             .or_else(|| has_points.then_some(Points::MAX)),
+        expiry_months: table.optional("expiry_months", "expiry_months = 3", whole(u32::MAX.into())),
     }
 }
 

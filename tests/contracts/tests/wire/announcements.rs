@@ -432,6 +432,35 @@ fn ids_are_the_same_each_time_and_never_of_two_events() {
 const FIRST_ID: &str = "a3748fdedb9e72e46d2e7c2ad1caeedb";
 
 #[test]
+fn points_of_an_order_in_two_lots_are_two_events_with_ids_of_their_own() {
+    let mut spec = program().spec().clone();
+    spec.campaigns = serde_json::from_value(json!([
+        {"name": "double", "bonus": "1", "expiry_months": 3}
+    ]))
+    .unwrap();
+    let order = received("order.paid.full.envelope.json");
+    let order_id = order.id.order_id().unwrap().clone();
+    let cancelled = Request::cancel(order_id, order.at);
+
+    let entries = answered(&Program::try_from(spec).unwrap(), &[order, cancelled]);
+
+    let earned = told(&entries[0]);
+    let earned: Vec<_> = earned.iter().filter(|it| it.what.name() == "points.earned").collect();
+    let taken = told(&entries[1]);
+    let [first, second] = earned[..] else { panic!("{earned:#?}") };
+    let [own, campaign] = [first, second].map(|it| serde_json::to_value(&it.what).unwrap());
+    assert_eq!(own["points"], campaign["points"]);
+    assert_eq!(campaign["components"][0]["name"], "campaign:double");
+    assert_ne!(own["lot"], campaign["lot"]);
+    assert_ne!(first.id, second.id);
+    // What is taken back is as much, lot by lot.
+    let points: Vec<Value> =
+        taken.iter().map(|it| serde_json::to_value(&it.what).unwrap()["points"].clone()).collect();
+    assert_eq!(points, [own["points"].clone(), campaign["points"].clone()]);
+    assert_ne!(taken[0].id, taken[1].id);
+}
+
+#[test]
 fn events_of_an_entry_have_numbers_in_their_order_and_one_balance() {
     for entry in history() {
         let told = told(&entry);
