@@ -134,7 +134,7 @@ async fn details(sqs: &aws_sdk_sqs::Client, queue: &str, number: usize) -> BTree
 
 #[tokio::test]
 async fn what_an_order_does_is_told_on_the_bus_and_told_again_by_the_same_ids() {
-    let stack = Stack::up("deployed-events", PROGRAM, 0);
+    let stack = Stack::up("deployed-bus", PROGRAM, 0);
     let sqs = stack.aws().sqs(Duration::from_secs(20));
     let shop = listen(&stack, &sqs).await;
     let order = |id: &str, member: &str, amount_minor: u32| {
