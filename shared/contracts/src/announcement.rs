@@ -107,6 +107,8 @@ pub enum What {
     PointsExpiring(PointsExpiring),
     /// `points.extended`.
     PointsExtended(PointsExtended),
+    /// `points.reinstated`.
+    PointsReinstated(PointsReinstated),
     /// `points.spent`.
     PointsSpent(PointsSpent),
     /// `points.given_back`.
@@ -138,6 +140,7 @@ impl What {
             Self::PointsExpired(_) => "points.expired",
             Self::PointsExpiring(_) => "points.expiring",
             Self::PointsExtended(_) => "points.extended",
+            Self::PointsReinstated(_) => "points.reinstated",
             Self::PointsSpent(_) => "points.spent",
             Self::PointsGivenBack(_) => "points.given_back",
             Self::TierAtRisk(_) => "tier.at_risk",
@@ -308,6 +311,23 @@ pub struct PointsExtended {
     pub cause: ExtendedBy,
     /// The code of the reason that staff gave. `null`: it was not staff.
     pub reason: Option<String>,
+}
+
+/// Staff brought points back that had expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct PointsReinstated {
+    /// How many: they no longer count as expired.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// How many of them paid a debt instead.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt_paid: u64,
+    /// The lot that the others lie in: their last day.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub lot: Date,
+    /// The code of the reason that staff gave.
+    pub reason: String,
 }
 
 /// Why points last longer.
@@ -571,6 +591,7 @@ fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
         | Event::Spent { .. }
         | Event::GivenBack { .. }
         | Event::Opened(_)
+        | Event::Reinstated { .. }
         | Event::LevelAwaited(_)
         | Event::LevelBegan { .. }
         | Event::LevelNotBegun { .. }
@@ -660,6 +681,14 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
             })]
         }
         Event::Opened(opened) => told_of_opening(opened)?,
+        Event::Reinstated { lot, points, debt_paid, reason } => {
+            vec![What::PointsReinstated(PointsReinstated {
+                points: points.get(),
+                debt_paid: debt_paid.get(),
+                lot: lot.given,
+                reason: reason.as_str().to_owned(),
+            })]
+        }
         Event::LevelAwaited(next) => {
             let level = next.level.as_str().to_owned();
             vec![What::TierAwaited(TierAwaited { level, from: next.from })]

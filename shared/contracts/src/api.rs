@@ -389,6 +389,13 @@ pub enum Source {
         /// Under which key.
         request_key: String,
     },
+    /// Staff brought expired points back.
+    Reinstate {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
     /// Staff set a level.
     OverrideLevel {
         /// Who asked for it.
@@ -625,6 +632,18 @@ pub enum Change {
         orders_missing: Option<u32>,
         /// Or how much activities had to count; `null`: it cannot be met by them.
         growth_missing: Option<u64>,
+    },
+    /// Staff brought points back that had expired.
+    Reinstated {
+        /// Into which lot.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// How many.
+        points: u64,
+        /// How many of them paid a debt instead.
+        debt_paid: u64,
+        /// The code of the reason.
+        reason: String,
     },
     /// A higher level was reached and begins later.
     LevelAwaited {
@@ -1168,6 +1187,7 @@ impl From<&CommandId> for Source {
                     Operation::Spend => Self::Spend { client_id, request_key },
                     Operation::GiveBack => Self::GiveBack { client_id, request_key },
                     Operation::Extend => Self::Extend { client_id, request_key },
+                    Operation::Reinstate => Self::Reinstate { client_id, request_key },
                     Operation::OverrideLevel => Self::OverrideLevel { client_id, request_key },
                     Operation::LiftOverride => Self::LiftOverride { client_id, request_key },
                 }
@@ -1244,14 +1264,12 @@ impl TryFrom<&Event> for Change {
                 usable_through: *last_good_day,
                 lots: lot_uses(lots),
             },
-            Event::LevelAtRisk(it) => Self::LevelAtRisk {
-                day: it.day,
-                level: it.level.as_str().to_owned(),
-                valid_through: it.valid_through,
-                would_be: it.would_be.as_str().to_owned(),
-                spend_missing_minor: it.spend_missing.map(Minor::get),
-                orders_missing: it.orders_missing,
-                growth_missing: it.growth_missing,
+            Event::LevelAtRisk(it) => Self::at_risk(it),
+            Event::Reinstated { lot, points, debt_paid, reason } => Self::Reinstated {
+                lot: lot.given,
+                points: points.get(),
+                debt_paid: debt_paid.get(),
+                reason: reason.as_str().to_owned(),
             },
             Event::LevelAwaited(it) => {
                 Self::LevelAwaited { level: it.level.as_str().to_owned(), from: it.from }
@@ -1329,6 +1347,18 @@ impl Change {
             debt_paid: points::Points::total(opened.debt_paid.iter().map(|it| it.points))?.get(),
             level: level.map(|it| it.as_str().to_owned()),
         })
+    }
+
+    fn at_risk(at_risk: &event::LevelAtRisk) -> Self {
+        Self::LevelAtRisk {
+            day: at_risk.day,
+            level: at_risk.level.as_str().to_owned(),
+            valid_through: at_risk.valid_through,
+            would_be: at_risk.would_be.as_str().to_owned(),
+            spend_missing_minor: at_risk.spend_missing.map(Minor::get),
+            orders_missing: at_risk.orders_missing,
+            growth_missing: at_risk.growth_missing,
+        }
     }
 
     fn extended(from: Date, through: Date, cause: &Cause) -> Self {
@@ -1510,6 +1540,7 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::MoreThanSpent { .. } => "more_than_spent",
         Rejection::InsufficientPoints { .. } => "insufficient_points",
         Rejection::NothingToExtend => "nothing_to_extend",
+        Rejection::MoreThanExpired { .. } => "more_than_expired",
         Rejection::EndIsOver { .. } => "end_is_over",
         Rejection::NothingToLift => "nothing_to_lift",
         Rejection::TooManyTasks => "too_many_tasks",

@@ -127,6 +127,7 @@ impl Event {
                 | Command::GiveBack { .. }
                 | Command::PostDue { .. }
                 | Command::Extend { .. }
+                | Command::Reinstate { .. }
                 | Command::AddMeasure { .. }
                 | Command::OverrideLevel { .. }
                 | Command::LiftOverride { .. }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     announcement::{
         Announcement, BalanceTakenOver, PointsAvailable, PointsClawedBack, PointsEarned,
-        PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack, PointsSpent, SOURCE,
-        TierAtRisk, TierAwaited, TierChanged, TierGraceBegan, TierNotBegun, TierRenewed,
+        PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack, PointsReinstated,
+        PointsSpent, SOURCE, TierAtRisk, TierAwaited, TierChanged, TierGraceBegan, TierNotBegun,
+        TierRenewed,
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
@@ -120,6 +121,7 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<PointsExpiring>("points.expiring", "points.expiring.v1.json")?,
         announcement::<PointsExtended>("points.extended", "points.extended.v1.json")?,
         announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
+        announcement::<PointsReinstated>("points.reinstated", "points.reinstated.v1.json")?,
         announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
         announcement::<TierAtRisk>("tier.at_risk", "tier.at_risk.v1.json")?,
         announcement::<TierAwaited>("tier.awaited", "tier.awaited.v1.json")?,

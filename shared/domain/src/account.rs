@@ -238,7 +238,7 @@ pub struct Totals {
     pub spent: Points,
     /// Used points that came back.
     pub given_back: Points,
-    /// Points whose last good day passed.
+    /// Points whose last good day passed, but for those that staff brought back.
     pub expired: Points,
     /// What was added or taken off by other means. Where there is nothing it is not stored: most
     /// accounts never have any, and some were stored before there was this field.
@@ -364,6 +364,10 @@ impl Account {
             Event::LevelReached { level, valid_through, .. } => {
                 self.tier.earned(level, Some(*valid_through));
                 Ok(())
+            }
+            Event::Reinstated { lot, points, debt_paid, reason: _ } => {
+                self.totals.expired = self.totals.expired.minus(*points)?;
+                self.make_available(*lot, *points, *debt_paid)
             }
             Event::LevelAwaited(next) => {
                 self.tier.change(|it| it.next = Some(next.clone()));

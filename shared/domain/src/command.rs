@@ -79,6 +79,17 @@ pub enum Command {
         /// Why.
         reason: ReasonCode,
     },
+    /// Staff bring points back that had expired.
+    Reinstate {
+        /// Whose.
+        member_id: MemberId,
+        /// How many; never more than are gone.
+        points: Points,
+        /// The last day on which they can be used.
+        through: Date,
+        /// Why.
+        reason: ReasonCode,
+    },
     /// Something counts for the level that is no order.
     AddMeasure {
         /// Whose.
@@ -229,6 +240,20 @@ impl Request {
         Self { id, at, command: Command::Extend { member_id, through, reason } }
     }
 
+    /// Staff bring points of a member back that had expired.
+    pub fn reinstate(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        (points, through): (Points, Date),
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::Reinstate);
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::Reinstate { member_id, points, through, reason } }
+    }
+
     /// An activity of a member counts for the growth value.
     pub fn growth(
         member_id: MemberId,
@@ -297,6 +322,7 @@ impl Request {
             | Command::PostDue { member_id }
             | Command::OpenAccount { member_id, .. }
             | Command::Extend { member_id, .. }
+            | Command::Reinstate { member_id, .. }
             | Command::AddMeasure { member_id, .. }
             | Command::OverrideLevel { member_id, .. }
             | Command::LiftOverride { member_id, .. }
@@ -344,6 +370,13 @@ impl Request {
             Command::Extend { through, reason, .. } => {
                 content = Canonical(Sha256::new());
                 content.text("extend");
+                content.day(Some(*through));
+                content.text(reason.as_str());
+            }
+            Command::Reinstate { points, through, reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("reinstate");
+                content.number(points.get().into());
                 content.day(Some(*through));
                 content.text(reason.as_str());
             }

@@ -101,6 +101,14 @@ pub enum Rejection {
     /// No points are there that would last longer.
     #[error("there are no points that would last longer")]
     NothingToExtend,
+    /// More is to be brought back than is gone.
+    #[error("{expired} points have expired but {requested} were requested")]
+    MoreThanExpired {
+        /// What is gone.
+        expired: Points,
+        /// What was asked for.
+        requested: Points,
+    },
     /// What is set would be over before it begins.
     #[error("{through} is over")]
     EndIsOver {
@@ -221,6 +229,9 @@ pub fn decide(
         },
         Command::OpenAccount { opening, .. } => work().open(opening, request.at),
         Command::Extend { through, reason, .. } => work().extend(*through, reason),
+        Command::Reinstate { points, through, reason, .. } => {
+            work().reinstate(*points, *through, reason)
+        }
         Command::AddMeasure { new, .. } => work().add_measure(new, request.at),
         Command::OverrideLevel { set, reason, .. } => work().override_level(set, reason),
         Command::LiftOverride { reason, .. } => work().lift_override(reason),

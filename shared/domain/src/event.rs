@@ -133,6 +133,17 @@ pub enum Event {
     },
     /// The member is told that the level will be lost, and what would save it.
     LevelAtRisk(Box<LevelAtRisk>),
+    /// Staff brought points back that had expired, which then count as if they had not.
+    Reinstated {
+        /// Into which lot.
+        lot: LotId,
+        /// How many.
+        points: Points,
+        /// How many of them paid a debt instead.
+        debt_paid: Points,
+        /// Why.
+        reason: ReasonCode,
+    },
     /// A higher level was reached and begins with the next period.
     LevelAwaited(NextLevel),
     /// A level that was reached before began.
@@ -224,6 +235,7 @@ impl Event {
             | Self::LifeExtended { cause: Cause::Activity | Cause::Staff { .. }, .. }
             | Self::ExpiryAnnounced { .. }
             | Self::LevelAtRisk(_)
+            | Self::Reinstated { .. }
             | Self::LevelAwaited(_)
             | Self::OverrideSet { .. }
             | Self::OverrideLifted { .. }

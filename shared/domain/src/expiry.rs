@@ -4,11 +4,12 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{LotId, Wallet},
     decide::{Decision, Rejection, Work},
     due,
     event::Event,
     id::ReasonCode,
-    points::OutOfRange,
+    points::{OutOfRange, Points},
 };
 
 /// The last good day of points that never expire: the last day of the calendar.
@@ -185,6 +186,35 @@ impl Work<'_> {
         if !self.lengthen(through, Cause::Staff { reason: reason.clone() })? {
             return Err(Rejection::NothingToExtend);
         }
+        Ok(self.done(true))
+    }
+
+    /// Answers [`Command::Reinstate`](crate::command::Command::Reinstate): as points that come back, they pay a
+    /// debt first, and then lie in the lot of their day.
+    pub(crate) fn reinstate(
+        mut self,
+        points: Points,
+        through: Date,
+        reason: &ReasonCode,
+    ) -> Result<Decision, Rejection> {
+        if points.is_zero() {
+            return Err(Rejection::AmountIsZero);
+        }
+        if through != NEVER {
+            // As above.
+            self.program.calendar().end_of(through)?;
+        }
+        let lot = LotId { wallet: Wallet::Points, given: through };
+        if self.program.calendar().is_over(self.account.last_good_day(lot), self.at)? {
+            return Err(Rejection::EndIsOver { through });
+        }
+        due::happen(&mut self)?;
+        let expired = self.account.totals.expired;
+        if expired < points {
+            return Err(Rejection::MoreThanExpired { expired, requested: points });
+        }
+        let (debt_paid, reason) = (self.account.debt.min(points), reason.clone());
+        self.record(Event::Reinstated { lot, points, debt_paid, reason })?;
         Ok(self.done(true))
     }
 }

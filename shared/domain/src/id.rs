@@ -220,6 +220,8 @@ pub enum Operation {
     GiveBack,
     /// Lets points last longer.
     Extend,
+    /// Brings expired points back.
+    Reinstate,
     /// Sets a level.
     OverrideLevel,
     /// Lifts a level that was set.
@@ -233,6 +235,7 @@ impl Operation {
             Self::Spend => "spend",
             Self::GiveBack => "give_back",
             Self::Extend => "extend",
+            Self::Reinstate => "reinstate",
             Self::OverrideLevel => "override_level",
             Self::LiftOverride => "lift_override",
         }

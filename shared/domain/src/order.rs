@@ -257,6 +257,7 @@ impl OrderState {
             | Event::LifeExtended { .. }
             | Event::ExpiryAnnounced { .. }
             | Event::LevelAtRisk(_)
+            | Event::Reinstated { .. }
             | Event::LevelAwaited(_)
             | Event::LevelBegan { .. }
             | Event::LevelNotBegun { .. }

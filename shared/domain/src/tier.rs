@@ -324,10 +324,12 @@ impl Work<'_> {
         if self.program.rank_of(&set.level).is_none() {
             return Err(Rejection::LevelNotInProgram { level: set.level.clone() });
         }
-        if let Some(through) = set.through
-            && calendar.is_over(through, self.at)?
-        {
-            return Err(Rejection::EndIsOver { through });
+        if let Some(through) = set.through {
+            // A day that has no end would stop the account when its turn comes.
+            calendar.end_of(through)?;
+            if calendar.is_over(through, self.at)? {
+                return Err(Rejection::EndIsOver { through });
+            }
         }
         due::happen(&mut self)?;
         let in_force = in_force_under(self.program, &self.account, Some(set))?;

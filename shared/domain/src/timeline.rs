@@ -158,6 +158,7 @@ fn told(
         | Event::CorrectionRefused { .. }
         | Event::Spent { .. }
         | Event::GivenBack { .. }
+        | Event::Reinstated { .. }
         | Event::LevelAwaited(_)
         | Event::OverrideSet { .. }
         | Event::OverrideLifted { .. }

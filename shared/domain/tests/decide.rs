@@ -692,6 +692,16 @@ fn extend(id: &str, instant: &str, through: &str) -> Request {
     Request::extend(client, key, member(), at(instant), through.parse().unwrap(), reason)
 }
 
+/// Staff bring `points` back that had expired, to be used through a day.
+#[track_caller]
+fn reinstates(instant: &str, points: u64, through: &str) -> Request {
+    let client = ClientId::try_from("desk").unwrap();
+    let key = RequestKey::try_from(instant).unwrap();
+    let reason = ReasonCode::try_from("goodwill").unwrap();
+    let points = (Points::try_from(points).unwrap(), through.parse().unwrap());
+    Request::reinstate(client, key, member(), at(instant), points, reason)
+}
+
 /// Staff set `level` through `through`, or for as long as they like.
 #[track_caller]
 fn sets(kind: OverrideKind, instant: &str, level: &str, through: Option<&str>) -> Request {
@@ -3568,6 +3578,8 @@ fn what_staff_set_takes_the_place_of_what_they_had_set_and_needs_a_level_and_a_d
     let over = sets(OverrideKind::Courtesy, "2024-01-12T12:00Z", "gold", Some("2024-01-11"));
     let through = "2024-01-11".parse().unwrap();
     assert_eq!(shop.refuses(over), Rejection::EndIsOver { through });
+    let endless = sets(OverrideKind::Courtesy, "2024-01-12T12:00Z", "gold", Some("9999-12-31"));
+    assert_eq!(shop.refuses(endless), Rejection::OutOfRange);
 }
 
 #[test]
@@ -3891,4 +3903,32 @@ fn months_that_are_the_program_s_own_make_no_other_lot() {
     assert_eq!(shop.lots(), "2025-01-10 200");
     let entry = serde_json::to_string(&shop.events).unwrap();
     assert!(!entry.contains("others"), "{entry}");
+}
+
+#[test]
+fn staff_bring_back_what_expired_and_no_more_and_it_pays_a_debt_first() {
+    let mut shop = Shop::of(json!({}));
+    shop.does(order("A", "2023-01-10T12:00Z", 10_000));
+    shop.does(reinstates("2024-01-20T12:00Z", 60, "2024-03-31"));
+    assert_eq!(shop.fell_due(), "expired 100");
+    assert_eq!(shop.lots(), "2024-03-31 60");
+    assert_eq!(shop.totals(), "earned 100, expired 40");
+
+    // They are gone again on their day, and can come back again.
+    assert_eq!(shop.as_of("2024-04-01T00:00Z").totals(), "earned 100, expired 100");
+    let (expired, requested) = (Points::try_from(40).unwrap(), Points::try_from(41).unwrap());
+    let refused = shop.refuses(reinstates("2024-01-21T12:00Z", 41, "2024-03-31"));
+    assert_eq!(refused, Rejection::MoreThanExpired { expired, requested });
+    let through = "2024-01-20".parse().unwrap();
+    let refused = shop.refuses(reinstates("2024-01-21T12:00Z", 1, "2024-01-20"));
+    assert_eq!(refused, Rejection::EndIsOver { through });
+    let refused = shop.refuses(reinstates("2024-01-21T12:00Z", 0, "2024-03-31"));
+    assert_eq!(refused, Rejection::AmountIsZero);
+
+    shop.does(order("B", "2024-01-21T12:00Z", 3_000));
+    shop.does(spend("s", "2024-01-22T12:00Z", 90));
+    shop.does(cancel("B", "2024-01-23T12:00Z"));
+    assert_eq!(shop.balance(), "available 0, pending 0, debt 30");
+    shop.does(reinstates("2024-01-24T12:00Z", 40, "2024-03-31"));
+    assert_eq!(shop.balance(), "available 10, pending 0, debt 0");
 }

@@ -363,6 +363,7 @@ pub async fn execute<L: Ledger, P: Patience>(
             | Command::GiveBack { .. }
             | Command::OpenAccount { .. }
             | Command::Extend { .. }
+            | Command::Reinstate { .. }
             | Command::AddMeasure { .. }
             | Command::OverrideLevel { .. }
             | Command::LiftOverride { .. } => !matches!(entry.answer, Answer::Refused(_)),

@@ -24,7 +24,7 @@ use loyalty_tests_dynamodb::Engine;
 use serde_json::Value;
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 40] = [
+const SHAPES: [&str; 41] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -40,6 +40,7 @@ const SHAPES: [&str; 40] = [
     r#"{"life_extended":"#,
     r#"{"expiry_announced":"#,
     r#"{"level_at_risk":"#,
+    r#"{"reinstated":"#,
     r#"{"level_awaited":"#,
     r#"{"level_began":"#,
     r#"{"level_not_begun":"#,
@@ -339,6 +340,14 @@ fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Requ
         Request::cancel("too-soon".try_into().unwrap(), at("2026-01-11T12:00:00Z")),
         due_of(other(), "2026-02-01T00:00:00Z"),
         gift,
+        Request::reinstate(
+            client(),
+            RequestKey::try_from("back").unwrap(),
+            "m8".try_into().unwrap(),
+            at("2026-03-20T12:00:00Z"),
+            (Points::try_from(5).unwrap(), "2026-04-30".parse().unwrap()),
+            reason(),
+        ),
         refund("gift", "r", "2026-01-20T12:00:00Z", Correction::Amount(minor(3_000))),
     ]
 }

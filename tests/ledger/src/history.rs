@@ -73,6 +73,12 @@ pub enum Step {
         hours: u16,
         day: u16,
     },
+    Reinstate {
+        member: u8,
+        hours: u16,
+        points: u16,
+        day: u16,
+    },
     Opening {
         member: u8,
         hours: u16,
@@ -178,6 +184,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         2 => (0..3_u8, 0..730_u16).prop_map(|(member, day)| Step::Due { member, day }),
         1 => (0..3_u8, hours(), 0..1_100_u16)
             .prop_map(|(member, hours, day)| Step::Extend { member, hours, day }),
+        1 => (0..3_u8, hours(), 0..300_u16, 0..1_100_u16)
+            .prop_map(|(member, hours, points, day)| Step::Reinstate { member, hours, points, day }),
         2 => (0..3_u8, hours(), any_brought())
             .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
         2 => any_step_about_levels(),
@@ -414,6 +422,10 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 let (member, at) = (member(*number), at(*hours));
                 requests.push(Request::extend(client, key, member, at, through, reason));
             }
+            Step::Reinstate { member: number, hours, points, day } => {
+                let (member, at) = (member(*number), at(*hours));
+                requests.push(reinstate(client, key, member, at, *points, *day));
+            }
             Step::Opening { member: number, hours, brought } => {
                 requests.push(Request::open(member(*number), at(*hours), opening(brought)));
             }
@@ -453,6 +465,19 @@ fn about_level(what: &LevelStep, member: MemberId, at: Timestamp, key: RequestKe
         }
         LevelStep::Lift => Request::lift_override(client, key, member, at, reason("appeal")),
     }
+}
+
+fn reinstate(
+    client: ClientId,
+    key: RequestKey,
+    member: MemberId,
+    at: Timestamp,
+    points: u16,
+    day: u16,
+) -> Request {
+    let through = beginning().checked_add(i64::from(day).days()).unwrap();
+    let back = (Points::try_from(u64::from(points)).unwrap(), through);
+    Request::reinstate(client, key, member, at, back, ReasonCode::try_from("goodwill").unwrap())
 }
 
 /// A level by rank; the fifth is none of the program's.

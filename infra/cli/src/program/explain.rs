@@ -541,6 +541,7 @@ impl Example {
                 | Event::LifeExtended { .. }
                 | Event::ExpiryAnnounced { .. }
                 | Event::LevelAtRisk(_)
+                | Event::Reinstated { .. }
                 | Event::LevelAwaited(_)
                 | Event::LevelBegan { .. }
                 | Event::LevelNotBegun { .. }

@@ -63,12 +63,21 @@ fn history() -> Vec<Entry> {
         spend.id.clone(),
         points(150),
     );
+    let desk = client.clone();
     let extend = Request::extend(
         client,
         key("letter-1"),
         member_id.clone(),
         at("2026-07-18T10:00:00Z"),
         "2027-01-31".parse().unwrap(),
+        "goodwill".try_into().unwrap(),
+    );
+    let reinstate = Request::reinstate(
+        desk,
+        key("letter-2"),
+        member_id.clone(),
+        at("2027-02-10T10:00:00Z"),
+        (points(100), "2027-04-30".parse().unwrap()),
         "goodwill".try_into().unwrap(),
     );
     let due = |day: &str, begins_at: &str| Request {
@@ -84,6 +93,7 @@ fn history() -> Vec<Entry> {
         give_back,
         extend,
         due("2027-01-25", "2027-01-24T23:00:00Z"),
+        reinstate,
         due("2027-07-02", "2027-07-01T22:00:00Z"),
         due("2027-08-01", "2027-07-31T22:00:00Z"),
     ];
