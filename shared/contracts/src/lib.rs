@@ -9,7 +9,8 @@
 //! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
 //! 5. [`announcement`]: what the shop is told;
 //! 6. [`work`]: what we ask ourselves to do about what falls due;
-//! 7. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
+//! 7. [`review`]: what we ask ourselves to do about levels;
+//! 8. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
 //!
 //! There is deliberately no clock and no I/O: whoever received a message says when.
 #![warn(clippy::arithmetic_side_effects)]
@@ -23,6 +24,7 @@ mod json;
 pub mod order;
 mod place;
 pub mod problem;
+pub mod review;
 #[cfg(feature = "schemas")]
 pub mod schema;
 pub mod work;

@@ -34,7 +34,7 @@ const fn is_false(value: &bool) -> bool {
 }
 
 /// How far a sender's clock may run ahead of ours.
-const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// An order was paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ use crate::{
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+    review::{AddGrowth, CompleteTask, LiftLevel, MeasureMembers, OverrideLevel, PlanMeasuring},
     work::{PlanDue, PostDue},
 };
 
@@ -26,7 +27,7 @@ pub struct Document {
     pub text: String,
 }
 
-/// The schemas of all events, and of our own due work.
+/// The schemas of all events, and of what we ask ourselves about due work and about levels.
 ///
 /// Each event's is one of whole messages, in either form: it first looks for `detail-type`, as the reader
 /// does, so that a validator's complaints are about the form that was meant.
@@ -41,21 +42,36 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
         document::<OrderCancelled>("order.cancelled", "order.cancelled.v1.json")?,
         document::<OrderRefunded>("order.refunded", "order.refunded.v1.json")?,
         document::<BalanceOpened>("balance.opened", "balance.opened.v1.json")?,
-        work::<PlanDue>("due.plan", "due.plan.v1.json")?,
-        work::<PostDue>("due.post", "due.post.v1.json")?,
+        own::<PlanDue>("due.plan", "due.plan.v1.json", DUE_WORK)?,
+        own::<PostDue>("due.post", "due.post.v1.json", DUE_WORK)?,
+        own::<AddGrowth>("growth.add", "growth.add.v1.json", REVIEWS)?,
+        own::<CompleteTask>("task.complete", "task.complete.v1.json", REVIEWS)?,
+        own::<OverrideLevel>("level.override", "level.override.v1.json", REVIEWS)?,
+        own::<LiftLevel>("level.lift", "level.lift.v1.json", REVIEWS)?,
+        own::<PlanMeasuring>("measure.plan", "measure.plan.v1.json", REVIEWS)?,
+        own::<MeasureMembers>("measure.members", "measure.members.v1.json", REVIEWS)?,
     ])
 }
 
-/// A message of our own queue: bare, and of no version.
-fn work<T: JsonSchema>(name: &str, file_name: &'static str) -> Result<Document, serde_json::Error> {
+/// What messages of the night are.
+const DUE_WORK: &str = "A message of the queue of due work.";
+/// What messages about levels are.
+const REVIEWS: &str = "A message of the queue of tier reviews.";
+
+/// A message of a queue of our own: bare, and of no version.
+fn own<T: JsonSchema>(
+    name: &str,
+    file_name: &'static str,
+    description: &str,
+) -> Result<Document, serde_json::Error> {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let work = generator.subschema_for::<T>();
+    let message = generator.subschema_for::<T>();
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": format!("{name}, version 1"),
-        "description": "A message of the queue of due work.",
+        "description": description,
         "type": "object",
-        "allOf": [work],
+        "allOf": [message],
         "required": ["type"],
         "properties": { "type": { "const": name } },
         "$defs": generator.take_definitions(true)
@@ -274,6 +290,13 @@ scalars! {
         "type": "integer",
         "minimum": 0,
         "maximum": 9_223_372_036_854_775_807_u64
+    };
+    /// Why staff did something.
+    Reason, {
+        "description": "A shop's code of why, never a sentence.",
+        "type": "string",
+        "pattern": "^[a-z0-9_-]{1,64}$",
+        "examples": ["goodwill"]
     };
     /// A currency.
     CurrencyCode, {

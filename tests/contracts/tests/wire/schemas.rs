@@ -3,7 +3,7 @@
 use std::fs;
 
 use jsonschema::Validator;
-use loyalty_contracts::{parse, schema::documents};
+use loyalty_contracts::{parse, review::Review, schema::documents, work::Work};
 use serde_json::Value;
 
 use crate::{difference, examples, path, received_at, wrong};
@@ -71,6 +71,66 @@ fn every_example_is_valid_under_the_schema_of_its_event_and_no_other() {
 
             assert_eq!(errors.is_empty(), is_its_own, "{name} under {event}: {errors:#?}");
         }
+    }
+}
+
+/// What we tell ourselves, as the code writes it.
+const OWN: [(&str, &str); 8] = [
+    ("due.plan", r#"{"type":"due.plan","day":"2026-02-01","shards":[{"shard":63}]}"#),
+    ("due.post", r#"{"type":"due.post","day":"2026-02-01","member_ids":["a","b"]}"#),
+    (
+        "growth.add",
+        r#"{"type":"growth.add","member_id":"m","activity_id":"a","growth":4294967295,"at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    (
+        "task.complete",
+        r#"{"type":"task.complete","member_id":"m","task":"t","at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    (
+        "level.override",
+        r#"{"type":"level.override","member_id":"m","level":"gold","kind":"violation","through":"2026-12-31","reason":"r","actor":"s","key":"k","at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    (
+        "level.lift",
+        r#"{"type":"level.lift","member_id":"m","reason":"r","actor":"s","key":"k","at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    ("measure.plan", r#"{"type":"measure.plan","version":2,"after":"M#1"}"#),
+    ("measure.members", r#"{"type":"measure.members","version":2,"member_ids":["a"]}"#),
+];
+
+#[test]
+fn what_we_tell_ourselves_is_valid_under_its_own_schema_and_no_other() {
+    for (name, body) in OWN {
+        let written = Work::read(body.as_bytes()).map(|it| it.body().unwrap());
+        let written =
+            written.or_else(|_| Review::read(body.as_bytes()).map(|it| it.body().unwrap()));
+        assert_eq!(written.as_deref(), Ok(body));
+
+        let message: Value = serde_json::from_str(body).unwrap();
+        for (event, validator) in validators() {
+            assert_eq!(validator.is_valid(&message), event == name, "{name} under {event}");
+        }
+    }
+}
+
+#[test]
+fn a_schema_of_our_own_refuses_what_its_reader_does() {
+    for (name, from, to) in [
+        ("growth.add", "4294967295", "0"),
+        ("growth.add", "4294967295", "4294967296"),
+        ("task.complete", "2026-06-30T12:00:00Z", "2026-06-30"),
+        ("level.override", "violation", "punishment"),
+        ("level.override", "2026-12-31", "20261231"),
+        ("level.lift", r#""reason":"r""#, r#""reason":"So sorry""#),
+        ("measure.plan", "2,", "-2,"),
+        ("measure.members", r#""a""#, r#""""#),
+    ] {
+        let (_, body) = OWN.into_iter().find(|(it, _)| *it == name).unwrap();
+        let body = body.replace(from, to);
+        let (_, validator) = validators().into_iter().find(|(it, _)| it == name).unwrap();
+
+        assert!(Review::read(body.as_bytes()).is_err(), "{body}");
+        assert!(!validator.is_valid(&serde_json::from_str(&body).unwrap()), "{body}");
     }
 }
 
