@@ -135,7 +135,7 @@ fn kind(id: &CommandId) -> &'static str {
         CommandId::Opening(_) => "the balance",
         CommandId::Activity(..) => "the activity",
         CommandId::Task(..) => "the task",
-        CommandId::Measured(..) => "the new version",
+        CommandId::Measured(..) | CommandId::Version(_) => "the new version",
     }
 }
 

@@ -751,7 +751,8 @@ struct Reasons {
 
 const fn reasons(entry: &CommandId) -> Reasons {
     match entry {
-        CommandId::Measured(..) => {
+        // Nothing happens by the latter.
+        CommandId::Measured(..) | CommandId::Version(_) => {
             Reasons { raised: TierReason::NewVersion, lowered: TierReason::NewVersion }
         }
         CommandId::Activity(..) | CommandId::Task(..) => {

@@ -1198,7 +1198,10 @@ impl From<&CommandId> for Source {
                 Self::Activity { activity_id: activity.as_str().to_owned() }
             }
             CommandId::Task(_, task) => Self::Task { task: task.as_str().to_owned() },
-            CommandId::Measured(_, version) => Self::NewVersion { program_version: *version },
+            // No account has an entry of the latter.
+            CommandId::Measured(_, version) | CommandId::Version(version) => {
+                Self::NewVersion { program_version: *version }
+            }
         }
     }
 }

@@ -131,7 +131,8 @@ impl Event {
                 | Command::AddMeasure { .. }
                 | Command::OverrideLevel { .. }
                 | Command::LiftOverride { .. }
-                | Command::Measure { .. },
+                | Command::Measure { .. }
+                | Command::EndMeasuring,
                 _,
             ) => None,
         }

@@ -118,6 +118,8 @@ pub enum Command {
         /// Whose level.
         member_id: MemberId,
     },
+    /// It is recorded that all members were found, to be measured by a new version of the program.
+    EndMeasuring,
 }
 
 /// What counts for levels and is no order.
@@ -306,6 +308,11 @@ impl Request {
         Self { id, at, command: Command::Measure { member_id } }
     }
 
+    /// All members were found, to be measured by `version` of the program, which is in force from `at` on.
+    pub const fn end_measuring(version: u32, at: Timestamp) -> Self {
+        Self { id: CommandId::Version(version), at, command: Command::EndMeasuring }
+    }
+
     /// What a member has in another system is brought here.
     pub fn open(member_id: MemberId, at: Timestamp, opening: Opening) -> Self {
         let id = CommandId::Opening(member_id.clone());
@@ -316,7 +323,7 @@ impl Request {
     pub fn member_id(&self) -> Option<&MemberId> {
         match &self.command {
             Command::PayOrder(order) => order.member_id.as_ref(),
-            Command::CorrectOrder { .. } => None,
+            Command::CorrectOrder { .. } | Command::EndMeasuring => None,
             Command::Spend { member_id, .. }
             | Command::GiveBack { member_id, .. }
             | Command::PostDue { member_id }
@@ -349,7 +356,8 @@ impl Request {
             Command::CorrectOrder { correction: Correction::All, .. }
             | Command::PostDue { .. }
             | Command::AddMeasure { new: NewMeasure::Task(_), .. }
-            | Command::Measure { .. } => return Fingerprint([0; 16]),
+            | Command::Measure { .. }
+            | Command::EndMeasuring => return Fingerprint([0; 16]),
             Command::AddMeasure { new: NewMeasure::Growth(growth), .. } => {
                 content.text("grow");
                 content.number(growth.get().into());

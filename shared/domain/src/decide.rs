@@ -236,6 +236,8 @@ pub fn decide(
         Command::OverrideLevel { set, reason, .. } => work().override_level(set, reason),
         Command::LiftOverride { reason, .. } => work().lift_override(reason),
         Command::Measure { .. } => work().measure_anew(),
+        // Nothing happens to anybody: that it is kept is all.
+        Command::EndMeasuring => Ok(Work::new(program, Account::default(), request.at).done(false)),
         Command::PostDue { .. } => {
             let mut work = work();
             due::happen(&mut work)?;

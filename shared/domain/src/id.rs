@@ -208,6 +208,8 @@ pub enum CommandId {
     Task(MemberId, TaskId),
     /// A member was measured by a new version of the program, which happens once to each.
     Measured(MemberId, u32),
+    /// All members were found, to be measured by a new version of the program.
+    Version(u32),
 }
 
 /// What a caller's request does.
@@ -255,7 +257,8 @@ impl CommandId {
             | Self::Opening(_)
             | Self::Activity(..)
             | Self::Task(..)
-            | Self::Measured(..) => None,
+            | Self::Measured(..)
+            | Self::Version(_) => None,
         }
     }
 }
@@ -290,6 +293,7 @@ impl std::fmt::Display for CommandId {
             Self::Measured(member, version) => {
                 write!(f, "V#{}#{version}", Escaped(member.as_str()))
             }
+            Self::Version(version) => write!(f, "N#{version}"),
         }
     }
 }

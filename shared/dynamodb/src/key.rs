@@ -52,7 +52,14 @@ impl Key {
 
     /// Where an account is.
     pub(crate) fn of_account(member_id: &MemberId) -> Self {
-        Self::new(format!("{MEMBER}{}", Escaped(member_id.as_str())), "A")
+        Self::new(format!("{MEMBER}{}", Escaped(member_id.as_str())), ACCOUNT)
+    }
+
+    /// Whose account is here, if one can be.
+    pub(crate) fn member_id(&self) -> Option<MemberId> {
+        let escaped = self.pk.strip_prefix(MEMBER).filter(|_| self.sk == ACCOUNT)?;
+        // In this order: an escaped mark may look like another one.
+        escaped.replace("%23", "#").replace("%25", "%").as_str().try_into().ok()
     }
 
     /// Where a version of the program is. Digits are padded, so that versions sort as numbers do.
@@ -95,6 +102,8 @@ impl Key {
 
 /// What the partitions of accounts begin with.
 const MEMBER: &str = "M#";
+/// The sort key of an account.
+const ACCOUNT: &str = "A";
 /// What the partitions of orders begin with.
 const ORDERS: &str = "O#";
 /// The partition of the versions of the program.
@@ -171,6 +180,7 @@ mod tests {
             CommandId::Cancel(order("H")),
             CommandId::Opening(member()),
             CommandId::Due(member(), jiff::civil::date(2026, 1, 31)),
+            CommandId::Version(3),
         ];
 
         for id in &entries {
@@ -182,6 +192,17 @@ mod tests {
         }
         assert!(!Key::of_account(&member()).is_of_entry());
         assert!(!Key::of_order_head(&order("a")).is_of_entry());
+    }
+
+    #[test]
+    fn an_account_s_key_says_whose_it_is_and_no_other_key_does() {
+        for text in ["17850", "a#b%23", "%2523", "#%", "~é 4"] {
+            let member = MemberId::try_from(text).unwrap();
+
+            assert_eq!(Key::of_account(&member).member_id(), Some(member.clone()), "{text}");
+            assert_eq!(Key::of_entry(&CommandId::Opening(member)).member_id(), None);
+        }
+        assert_eq!(Key::new("M#17850", "W").member_id(), None);
     }
 
     #[test]

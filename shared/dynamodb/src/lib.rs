@@ -6,7 +6,7 @@
 //! 2. `item`: what items look like, and how much of one fits; `body`: how most of one is read;
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end;
-//! 5. `due`: who is to be looked at by a day;
+//! 5. `due`: who is to be looked at by a day, and `members`: everybody;
 //! 6. `program`: the versions of the program;
 //! 7. `stream`: entries as they become known, and `scan`: all of them.
 //!
@@ -18,6 +18,7 @@ mod due;
 mod item;
 mod key;
 mod load;
+mod members;
 mod program;
 mod scan;
 mod stream;

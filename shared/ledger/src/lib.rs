@@ -1,10 +1,11 @@
 //! The one use case, [`execute`]: load, decide, append; and its port, [`Ledger`].
 //!
 //! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
-//! [`statement`], for whoever only looks; [`due`], for whoever plans a night; [`memory`], the store that
-//! `simulate` and tests use.
+//! [`statement`], for whoever only looks; [`due`], for whoever plans a night; [`members`], for whoever
+//! measures everybody; [`memory`], the store that `simulate` and tests use.
 
 pub mod due;
+pub mod members;
 pub mod memory;
 pub mod program;
 pub mod statement;
@@ -357,6 +358,7 @@ pub async fn execute<L: Ledger, P: Patience>(
         let is_bound = match &request.command {
             Command::PostDue { .. } => !change.accounts.is_empty(),
             Command::Measure { .. } => !is_idle(&entry, &change, &loaded),
+            Command::EndMeasuring => true,
             Command::PayOrder(_)
             | Command::CorrectOrder { .. }
             | Command::Spend { .. }

@@ -20,6 +20,7 @@ use crate::{
     ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
     due::{DueMembers, DuePlace, DueWork},
     hold,
+    members::{FoundMembers, Members, MembersPlace},
     statement::{Accounts, KnownAccount},
 };
 
@@ -195,6 +196,27 @@ impl DueWork for MemoryLedger {
         places.truncate(limit.into());
         let next = places.last().filter(|_| !is_last).cloned();
         Ok(DueMembers { members: places.into_iter().map(|it| it.member_id).collect(), next })
+    }
+}
+
+impl Members for MemoryLedger {
+    async fn members(
+        &self,
+        after: Option<&MembersPlace>,
+        limit: u16,
+    ) -> Result<FoundMembers, LedgerError> {
+        let kept = self.kept();
+        let mut members: Vec<&MemberId> = kept
+            .accounts
+            .keys()
+            .filter(|it| after.is_none_or(|after| after.0.as_str() < it.as_str()))
+            .collect();
+        members.sort_unstable();
+        let is_last = members.len() <= usize::from(limit);
+        members.truncate(limit.into());
+        let last = members.last().filter(|_| !is_last);
+        let next = last.map(|it| MembersPlace(it.as_str().to_owned()));
+        Ok(FoundMembers { members: members.into_iter().cloned().collect(), next })
     }
 }
 

@@ -246,7 +246,7 @@ impl Usage {
     /// How many requests wrote something, or tried to.
     pub fn writes(&self) -> u64 {
         let writes = self.requests.iter().filter(|(operation, _)| {
-            !matches!(operation.as_str(), "BatchGetItem" | "GetItem" | "Query")
+            !matches!(operation.as_str(), "BatchGetItem" | "GetItem" | "Query" | "Scan")
         });
         writes.map(|(_, times)| times).sum()
     }

@@ -349,6 +349,7 @@ fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Requ
             reason(),
         ),
         refund("gift", "r", "2026-01-20T12:00:00Z", Correction::Amount(minor(3_000))),
+        Request::end_measuring(10, at("2026-01-01T00:00:00Z")),
     ]
 }
 

@@ -11,6 +11,7 @@
 
 mod due;
 pub mod history;
+mod members;
 mod statement;
 
 use std::{collections::HashMap, sync::Arc};
@@ -31,11 +32,11 @@ use loyalty_domain::{
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
     Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, due::DueWork, execute,
-    statement::Accounts,
+    members::Members, statement::Accounts,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
-pub async fn every_ledger<L: Ledger + Accounts + DueWork>(empty: impl Fn() -> L) {
+pub async fn every_ledger<L: Ledger + Accounts + DueWork + Members>(empty: impl Fn() -> L) {
     a_new_order_is_answered_now_and_a_repeat_before(&empty()).await;
     the_same_id_with_other_content_is_reported_and_never_applied(&empty()).await;
     a_refusal_is_remembered(&empty()).await;
@@ -65,6 +66,10 @@ pub async fn every_ledger<L: Ledger + Accounts + DueWork>(empty: impl Fn() -> L)
     due::who_is_due_is_found_page_by_page_by_day_and_then_by_id(&empty()).await;
     due::who_was_posted_is_found_again_on_the_next_day(&empty()).await;
     due::whoever_begins_anywhere_finds_what_comes_after(&empty()).await;
+    that_all_members_were_found_is_kept_once_and_is_about_nobody(&empty()).await;
+    members::everybody_with_an_account_is_found_once_and_nothing_else(&empty()).await;
+    members::nobody_is_found_where_there_is_nobody(&empty()).await;
+    members::whoever_goes_on_at_a_place_finds_those_who_were_left(&empty()).await;
 }
 
 /// One point a pound, at once available, silver from 200.00 on with a bonus of a tenth.
@@ -184,6 +189,22 @@ async fn the_same_id_with_other_content_is_reported_and_never_applied(ledger: &i
     assert_eq!(other_member, Answered::Reused(first));
     assert_eq!(account(ledger, "m1").await.available().unwrap().get(), 50);
     assert_eq!(account(ledger, "m2").await, Account::default());
+}
+
+async fn that_all_members_were_found_is_kept_once_and_is_about_nobody<L: Ledger + Accounts>(
+    ledger: &L,
+) {
+    let id = CommandId::Version(3);
+    let find = async || ledger.find_entries(std::slice::from_ref(&id), Reading::Newest).await;
+    assert_eq!(find().await.unwrap(), []);
+
+    let entry = now(answer(ledger, &Request::end_measuring(3, instant(0))).await);
+    let again = answer(ledger, &Request::end_measuring(3, instant(60))).await;
+
+    assert_eq!(again, Answered::Before(Arc::clone(&entry)));
+    assert_eq!(entry.answer, Answer::Accepted(Vec::new()));
+    assert_eq!((&entry.member_id, entry.sequence, entry.balance), (&None, None, None));
+    assert_eq!(find().await.unwrap(), [entry]);
 }
 
 async fn a_refusal_is_remembered(ledger: &impl Ledger) {

@@ -208,7 +208,8 @@ pub(crate) fn named(id: &CommandId) -> String {
         | CommandId::Due(..)
         | CommandId::Activity(..)
         | CommandId::Task(..)
-        | CommandId::Measured(..) => id.to_string(),
+        | CommandId::Measured(..)
+        | CommandId::Version(_) => id.to_string(),
     }
 }
 
