@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::{Timestamp, ToSpan, civil::Date};
-use loyalty_contracts::work::Work;
+use loyalty_contracts::{review::Review, work::Work};
 use loyalty_domain::{
     points::OutOfRange,
     program::{Program, in_force},
@@ -14,22 +14,23 @@ use loyalty_runtime::{
     dead_letter::{DeadLetters, Reason},
     metric::Metrics,
     program::CachedPrograms,
+    queue::Queue,
 };
-
-use crate::queue::WorkQueue;
 
 /// How this function is called in metrics.
 pub const FUNCTION: &str = "expire-points";
 
 /// What the function needs to work.
 #[derive(Debug)]
-pub struct Door<L, P, Q, D> {
+pub struct Door<L, P, Q, R, D> {
     /// Where points are kept.
     pub ledger: L,
     /// What the shop decided.
     pub programs: CachedPrograms<P>,
     /// Where work goes that is still to do.
     pub queue: Q,
+    /// Where it is asked for all members to be measured by a new version of the program.
+    pub reviews: R,
     /// Where messages go that can never succeed.
     pub dead_letters: D,
 }
@@ -54,7 +55,9 @@ pub(crate) struct Begun<'a> {
     pub(crate) program: &'a Program,
 }
 
-impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, Q, D> {
+impl<L: Ledger + DueWork, P: Programs, Q: Queue<Work>, R: Queue<Review>, D: DeadLetters>
+    Door<L, P, Q, R, D>
+{
     /// Does the work of the messages of `event`, received at `received_at`, and counts what became of it. What
     /// could not be done goes back to the queue, and only that.
     ///

@@ -1,9 +1,8 @@
 //! Finds who is due when a day is over, and posts what fell due: all but what wires it.
 //!
 //! Read in this order: [`handler`], which tells one message from the other; `plan`, who is due; `post`,
-//! what fell due for them; [`queue`], where both put what is still to do.
+//! what fell due for them.
 
 pub mod handler;
 mod plan;
 mod post;
-pub mod queue;

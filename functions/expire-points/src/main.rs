@@ -5,10 +5,7 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
-use loyalty_expire_points::{
-    handler::{Door, FUNCTION},
-    queue::SqsWorkQueue,
-};
+use loyalty_expire_points::handler::{Door, FUNCTION};
 use loyalty_ledger::program::Programs as _;
 use loyalty_runtime::{
     aws::Aws,
@@ -17,12 +14,15 @@ use loyalty_runtime::{
     log::{self, ErrorChain},
     metric::Metrics,
     program::CachedPrograms,
+    queue::SqsQueue,
     settings::{StoreSettings, environment, text},
 };
 use tracing::warn;
 
 /// `EXPIRY_WORK_QUEUE_URL`: where work goes that is still to do, and comes from.
 const EXPIRY_WORK_QUEUE_URL: &str = "EXPIRY_WORK_QUEUE_URL";
+/// `TIER_REVIEWS_QUEUE_URL`: where reviews of levels go, and come from.
+const TIER_REVIEWS_QUEUE_URL: &str = "TIER_REVIEWS_QUEUE_URL";
 /// `UNHANDLED_EXPIRY_WORK_QUEUE_URL`: where messages go that can never succeed, with their reason.
 const UNHANDLED_EXPIRY_WORK_QUEUE_URL: &str = "UNHANDLED_EXPIRY_WORK_QUEUE_URL";
 
@@ -33,6 +33,7 @@ async fn main() -> Result<(), Error> {
     // Once per cold start. Whatever fails here fails before a message is touched.
     let settings = StoreSettings::from_lookup(environment)?;
     let expiry_work_queue_url = text(environment, EXPIRY_WORK_QUEUE_URL)?;
+    let tier_reviews_queue_url = text(environment, TIER_REVIEWS_QUEUE_URL)?;
     let unhandled_expiry_work_queue_url = text(environment, UNHANDLED_EXPIRY_WORK_QUEUE_URL)?;
     let aws = Aws::from_lookup(environment)?;
     let tables =
@@ -44,9 +45,10 @@ async fn main() -> Result<(), Error> {
         warn!(error = %ErrorChain(&error), "the program could not be read yet");
     }
     let sqs = aws.sqs(settings.store_timeout);
-    let queue = SqsWorkQueue::new(sqs.clone(), expiry_work_queue_url);
+    let queue = SqsQueue::new(sqs.clone(), expiry_work_queue_url);
+    let reviews = SqsQueue::new(sqs.clone(), tier_reviews_queue_url);
     let dead_letters = SqsDeadLetters::new(sqs, unhandled_expiry_work_queue_url);
-    let door = Door { ledger, programs, queue, dead_letters };
+    let door = Door { ledger, programs, queue, reviews, dead_letters };
 
     // What one member may still take when time is nearly up, and then the message of those who are left.
     let reserve = settings.store_timeout.saturating_mul(3).saturating_add(Duration::from_secs(1));

@@ -4,25 +4,30 @@
 //! is posted. Killed anywhere, the message that asked for it comes back, and what was put on the queue before
 //! is there twice, which costs a read for each member. What is not finished in time is put on the queue as a
 //! smaller plan.
+//!
+//! A night also asks for all members to be measured by the version in force, if it may be a new one: what
+//! reads that sees whether it was done, so a sweep that was lost begins again without anybody.
 
 use std::{collections::VecDeque, time::Duration};
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
-use loyalty_contracts::work::{DueMember, MEMBERS_MAX, PlanDue, PostDue, ShardLeft, Work};
+use loyalty_contracts::{
+    review::{PlanMeasuring, Review},
+    work::{DueMember, MEMBERS_MAX, PlanDue, PostDue, ShardLeft, Work},
+};
 use loyalty_domain::id::MemberId;
 use loyalty_ledger::{
     Ledger,
     due::{DueMembers, DuePlace, DueWork},
     program::Programs,
 };
-use loyalty_runtime::{batch::Failure, dead_letter::DeadLetters, log::ErrorChain, metric::Metrics};
+use loyalty_runtime::{
+    batch::Failure, dead_letter::DeadLetters, log::ErrorChain, metric::Metrics, queue::Queue,
+};
 use tracing::{info, warn};
 
-use crate::{
-    handler::{Door, Shift, begun},
-    queue::WorkQueue,
-};
+use crate::handler::{Door, Shift, begun};
 
 /// How many shards are read at once.
 const SHARDS_AT_ONCE: usize = 8;
@@ -34,7 +39,9 @@ const PLANNED_FOR: Duration = Duration::from_secs(20);
 /// The metric of members who were put on the queue.
 const PLANNED: &str = "Planned";
 
-impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, Q, D> {
+impl<L: Ledger + DueWork, P: Programs, Q: Queue<Work>, R: Queue<Review>, D: DeadLetters>
+    Door<L, P, Q, R, D>
+{
     pub(crate) async fn plan(
         &self,
         plan: PlanDue,
@@ -44,6 +51,8 @@ impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, 
         let programs =
             self.programs.programs().await.map_err(|error| Failure::Again(error.into()))?;
         let day = begun(&programs, plan.day, shift.now)?.day;
+        // What goes on, or makes up for a day, names it.
+        let is_night = plan == PlanDue::default();
         let all = || (0..self.ledger.shards()).map(|shard| ShardLeft { shard, after: None });
         let shards = plan.shards.map_or_else(|| all().collect(), VecDeque::from);
         let mut walk = Walk { shards, found: Vec::new(), failed: Vec::new(), failure: None };
@@ -67,6 +76,10 @@ impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, 
         if !left.is_empty() {
             let rest = PlanDue { day: Some(day), shards: Some(left) };
             self.queue.send(&[Work::Plan(rest)]).await.map_err(Failure::Again)?;
+        }
+        if is_night && programs.len() > 1 {
+            let sweep = Review::Plan(PlanMeasuring::default());
+            self.reviews.send(&[sweep]).await.map_err(Failure::Again)?;
         }
         let message_id = shift.message_id;
         info!(message_id, %day, planned, shards_left, "planned");

@@ -1,13 +1,11 @@
-//! Posting: what fell due for each member of a page.
-//!
-//! A page with failures shrinks: the members that are left go back as a smaller message, and one that no
-//! longer gets smaller fails as a whole, comes back later, and ends in the dead letters with nobody in it but
-//! those who cannot be posted.
+//! Posting: what fell due for each member of a page, which shrinks where some of them fail.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
-use futures_util::FutureExt;
-use loyalty_contracts::work::{PostDue, Work};
+use loyalty_contracts::{
+    review::Review,
+    work::{PostDue, Work},
+};
 use loyalty_domain::id::MemberId;
 use loyalty_ledger::{
     Answer, Answered, Ledger, LedgerError,
@@ -16,15 +14,12 @@ use loyalty_ledger::{
     program::Programs,
 };
 use loyalty_runtime::{
-    batch::Failure, clock::Deadline, dead_letter::DeadLetters, log::ErrorChain, metric::Metrics,
-    patience::FullJitter,
+    batch::Failure, clock::Deadline, dead_letter::DeadLetters, metric::Metrics, page,
+    patience::FullJitter, queue::Queue,
 };
-use tracing::{error, info, warn};
+use tracing::info;
 
-use crate::{
-    handler::{Begun, Door, Shift, begun},
-    queue::WorkQueue,
-};
+use crate::handler::{Begun, Door, Shift, begun};
 
 /// How long one member may lose races before it is left for another message.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,8 +38,6 @@ enum Posted {
 }
 
 impl Posted {
-    const ALL: [Self; 4] = [Self::Something, Self::Nothing, Self::Before, Self::Refused];
-
     const fn metric(self) -> &'static str {
         match self {
             Self::Something => "Posted",
@@ -55,7 +48,9 @@ impl Posted {
     }
 }
 
-impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, Q, D> {
+impl<L: Ledger + DueWork, P: Programs, Q: Queue<Work>, R: Queue<Review>, D: DeadLetters>
+    Door<L, P, Q, R, D>
+{
     pub(crate) async fn post(
         &self,
         post: PostDue,
@@ -65,52 +60,28 @@ impl<L: Ledger + DueWork, P: Programs, Q: WorkQueue, D: DeadLetters> Door<L, P, 
         let programs =
             self.programs.programs().await.map_err(|error| Failure::Again(error.into()))?;
         let begun = begun(&programs, Some(post.day), shift.now)?;
-        let message_id = shift.message_id;
-        let mut counts = [0_u64; Posted::ALL.len()];
-        let mut left = Vec::new();
-        let mut failure = None;
-        for member_id in post.member_ids {
-            if shift.deadline.left().is_zero() {
-                left.push(member_id);
-                continue;
-            }
-            let posting = self.post_one(&begun, &member_id, shift.deadline);
-            // A panic costs its own member: the others of its page would never have their turn.
-            match AssertUnwindSafe(posting).catch_unwind().await {
-                Ok(Ok(posted)) => {
-                    for (count, _) in
-                        counts.iter_mut().zip(Posted::ALL).filter(|(_, it)| *it == posted)
-                    {
-                        *count = count.saturating_add(1);
-                    }
-                }
-                Ok(Err(error)) => {
-                    let chain = ErrorChain(&error);
-                    warn!(message_id, error = %chain, "a member could not be posted");
-                    failure = Some(error.into());
-                    left.push(member_id);
-                }
-                Err(_) => {
-                    error!(message_id, "a member made the function panic, which is a bug");
-                    left.push(member_id);
-                }
-            }
+        let Shift { message_id, deadline, .. } = shift;
+        let work = async |it: &MemberId| self.post_one(&begun, it, deadline).await;
+        let page = page::each(post.member_ids, message_id, deadline, work).await?;
+        for posted in &page.answers {
+            metrics.count(posted.metric());
         }
-        for (posted, count) in Posted::ALL.into_iter().zip(counts).filter(|(_, it)| *it > 0) {
-            metrics.add(posted.metric(), count);
-        }
-        let members_left = left.len();
-        if counts.iter().all(|it| *it == 0) && members_left > 0 {
-            let failure = failure.unwrap_or_else(|| "nobody of the page could be posted".into());
-            return Err(Failure::Again(failure));
-        }
+        let members_left = page.left.len();
         if members_left > 0 {
-            let rest = Work::Post(PostDue { day: post.day, member_ids: left });
+            let rest = Work::Post(PostDue { day: post.day, member_ids: page.left });
             self.queue.send(&[rest]).await.map_err(Failure::Again)?;
         }
-        let [posted, nothing_due, repeated, refused] = counts;
-        let day = post.day;
-        info!(message_id, %day, posted, nothing_due, repeated, refused, members_left, "posted");
+        let number = |posted: Posted| page.answers.iter().filter(|it| **it == posted).count();
+        info!(
+            message_id,
+            day = %post.day,
+            posted = number(Posted::Something),
+            nothing_due = number(Posted::Nothing),
+            repeated = number(Posted::Before),
+            refused = number(Posted::Refused),
+            members_left,
+            "posted"
+        );
         Ok(())
     }
 

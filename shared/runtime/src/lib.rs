@@ -8,7 +8,8 @@
 //! 4. `aws`: the clients, with their timeouts and retries;
 //! 5. [`program`]: the versions of the program, read once in a while;
 //! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless;
-//! 7. `publish`: what the shop is told of an entry, onto a bus.
+//! 7. `queue`: where messages go that we leave for ourselves; `page`: the members that one of them names;
+//! 8. `publish`: what the shop is told of an entry, onto a bus.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -21,10 +22,14 @@ pub mod dead_letter;
 mod http;
 pub mod log;
 pub mod metric;
+#[cfg(feature = "batch")]
+pub mod page;
 pub mod patience;
 pub mod program;
 #[cfg(feature = "events")]
 pub mod publish;
+#[cfg(feature = "batch")]
+pub mod queue;
 pub mod settings;
 #[cfg(feature = "aws")]
 mod tls;

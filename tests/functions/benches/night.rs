@@ -16,17 +16,15 @@ use std::{
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::Timestamp;
-use loyalty_contracts::{parse, work::Work};
-use loyalty_expire_points::{
-    handler::{Door, FUNCTION},
-    queue::WorkQueue,
-};
+use loyalty_contracts::{parse, review::Review, work::Work};
+use loyalty_expire_points::handler::{Door, FUNCTION};
 use loyalty_ledger::{Attempts, execute};
 use loyalty_runtime::{
     clock::{self, Deadline},
     dead_letter::{DeadLetters, Reason},
     metric::Metrics,
     program::CachedPrograms,
+    queue,
 };
 use loyalty_tests_dynamodb::{Engine, Usage};
 use loyalty_tests_simulate::program_of_the_year;
@@ -41,10 +39,19 @@ const DUE: u64 = 500;
 #[derive(Clone, Debug, Default)]
 struct Queue(Arc<Mutex<VecDeque<Work>>>);
 
-impl WorkQueue for Queue {
+impl queue::Queue<Work> for Queue {
     async fn send(&self, work: &[Work]) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.0.lock().unwrap().extend(work.iter().cloned());
         Ok(())
+    }
+}
+
+/// Where a new version is swept for, of which there is none.
+struct OneVersion;
+
+impl queue::Queue<Review> for OneVersion {
+    async fn send(&self, _: &[Review]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Err("there is one version".into())
     }
 }
 
@@ -139,6 +146,7 @@ async fn night(members: u64) -> Measured {
         programs: CachedPrograms::new(ledger.clone(), Duration::from_hours(1)),
         ledger,
         queue: queue.clone(),
+        reviews: OneVersion,
         dead_letters: NoLetters,
     };
     let mut metrics = Metrics::of(FUNCTION);

@@ -12,7 +12,7 @@ use std::{
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::{Timestamp, ToSpan, civil::Date};
-use loyalty_contracts::{parse, work::Work};
+use loyalty_contracts::{parse, review::Review, work::Work};
 use loyalty_domain::{
     account::Account,
     command::Request,
@@ -20,10 +20,7 @@ use loyalty_domain::{
     program::Program,
 };
 use loyalty_dynamodb::DynamoDbLedger;
-use loyalty_expire_points::{
-    handler::{Door, FUNCTION},
-    queue::WorkQueue,
-};
+use loyalty_expire_points::handler::{Door, FUNCTION};
 use loyalty_ledger::{
     Attempts, Ledger, Reading, due::post_due, execute, memory::MemoryLedger,
     statement::Accounts as _,
@@ -33,6 +30,7 @@ use loyalty_runtime::{
     dead_letter::{DeadLetters, Reason},
     metric::Metrics,
     program::CachedPrograms,
+    queue,
 };
 use loyalty_tests_dynamodb::{Engine, Fault};
 use loyalty_tests_simulate::{Random, program_of_the_year, scratch, year_as_events};
@@ -42,11 +40,21 @@ use serde_json::json;
 #[derive(Clone, Debug, Default)]
 struct Queue(Arc<Mutex<VecDeque<String>>>);
 
-impl WorkQueue for Queue {
+impl queue::Queue<Work> for Queue {
     async fn send(&self, work: &[Work]) -> Result<(), Box<dyn Error + Send + Sync>> {
         let bodies = work.iter().map(|it| it.body().unwrap());
         self.0.lock().unwrap().extend(bodies);
         Ok(())
+    }
+}
+
+/// Where a new version is swept for, of which there is none.
+#[derive(Debug)]
+struct OneVersion;
+
+impl queue::Queue<Review> for OneVersion {
+    async fn send(&self, _: &[Review]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Err("there is one version".into())
     }
 }
 
@@ -112,6 +120,7 @@ async fn the_year_with_a_night_after_every_day_gives_the_accounts_without_any() 
         programs: CachedPrograms::new(ledger.clone(), Duration::from_hours(1)),
         ledger: ledger.clone(),
         queue: queue.clone(),
+        reviews: OneVersion,
         dead_letters: NoLetters,
     };
     let posted = Cell::new(0);

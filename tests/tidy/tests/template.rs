@@ -935,6 +935,36 @@ fn what_only_reads_cannot_write() {
 }
 
 #[test]
+fn only_who_measures_everybody_may_go_over_a_whole_table() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let ledger = json!({ "Fn::GetAtt": "LedgerTable.Arn" });
+        for (name, _) in resources(template, "AWS::IAM::Role") {
+            let scans: Vec<_> = permissions(template, name)
+                .into_iter()
+                .filter(|(action, _)| *action == "dynamodb:Scan")
+                .map(|(_, resource)| resource)
+                .collect();
+            let expected = if name == "EvaluateTierRole" { vec![&ledger] } else { Vec::new() };
+            if scans != expected {
+                wrongs.push(format!("{name} goes over {scans:?}"));
+            }
+        }
+        wrongs
+    }
+
+    let scan = "/Resources/EvaluateTierRole/Properties/Policies/0/PolicyDocument/Statement/1";
+    check(
+        rule,
+        &[
+            (READER_STATEMENT, "Action", json!(["dynamodb:BatchGetItem", "dynamodb:Scan"])),
+            (scan, "Action", json!("dynamodb:Query")),
+            (scan, "Resource", json!({ "Fn::GetAtt": "ProgramTable.Arn" })),
+        ],
+    );
+}
+
+#[test]
 fn whoever_reads_a_queue_may() {
     // AWS refuses the event source of a role that may not; the local AWS does not look.
     fn rule(template: &Value) -> Wrongs {

@@ -13,12 +13,9 @@ use std::{
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::{Timestamp, civil::Date};
-use loyalty_contracts::work::Work;
+use loyalty_contracts::{review::Review, work::Work};
 use loyalty_domain::{command::Request, id::MemberId, program::Program};
-use loyalty_expire_points::{
-    handler::{Door, FUNCTION},
-    queue::WorkQueue,
-};
+use loyalty_expire_points::handler::{Door, FUNCTION};
 use loyalty_ledger::{
     Appended, Attempts, Change, Ledger, LedgerError, Loaded, Reading,
     due::{DueMembers, DuePlace, DueWork},
@@ -31,6 +28,7 @@ use loyalty_runtime::{
     dead_letter::{DeadLetters, Reason},
     metric::Metrics,
     program::CachedPrograms,
+    queue,
 };
 use loyalty_tests_ledger::{member, order, program};
 use serde_json::{Value, json};
@@ -171,7 +169,7 @@ impl Queue {
     }
 }
 
-impl WorkQueue for Queue {
+impl queue::Queue<Work> for Queue {
     async fn send(&self, work: &[Work]) -> Result<(), Box<dyn Error + Send + Sync>> {
         called(async {
             for it in work {
@@ -180,6 +178,17 @@ impl WorkQueue for Queue {
             }
         })
         .await;
+        Ok(())
+    }
+}
+
+/// The queue of reviews in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reviews(pub(crate) Arc<Mutex<Vec<Review>>>);
+
+impl queue::Queue<Review> for Reviews {
+    async fn send(&self, reviews: &[Review]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        called(async { self.0.lock().unwrap().extend(reviews.iter().cloned()) }).await;
         Ok(())
     }
 }
@@ -204,7 +213,7 @@ pub(crate) struct Night {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) metrics: Mutex<Metrics>,
-    pub(crate) door: Door<Store, Published, Queue, Letters>,
+    pub(crate) door: Door<Store, Published, Queue, Reviews, Letters>,
 }
 
 /// 04:15 on the day on which the lots of [`Night::of`] are gone, all of them.
@@ -234,6 +243,7 @@ impl Night {
             ledger: store.clone(),
             programs,
             queue: queue.clone(),
+            reviews: Reviews::default(),
             dead_letters: Letters::default(),
         };
         Self { store, queue, metrics: Mutex::new(Metrics::of(FUNCTION)), door }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::ToSpan;
-use loyalty_contracts::work::{PostDue, Work};
+use loyalty_contracts::{
+    review::{PlanMeasuring, Review},
+    work::{PostDue, Work},
+};
 use loyalty_domain::{id::CommandId, points::Points};
 use loyalty_ledger::{Answer, Attempts, due::DueWork as _, execute};
 use loyalty_runtime::{clock::Deadline, metric::Metrics, program::CachedPrograms};
@@ -57,6 +60,29 @@ fn a_schedule_that_fires_twice_finds_nothing_the_second_time() {
 
     assert_eq!(night.outcome(), once);
     assert_eq!((night.counted("Planned"), night.counted("Repeated")), (10, 0));
+}
+
+#[test]
+fn a_night_asks_once_for_all_members_to_be_measured_if_there_is_more_than_one_version() {
+    let program = loyalty_tests_ledger::program();
+    let mut newer = program.spec().clone();
+    newer.version += 1;
+    let newer = newer.try_into().unwrap();
+    let mut night = Night::of(12);
+    night.queue.put(PLAN);
+    night.run(now());
+    assert_eq!(*night.door.reviews.0.lock().unwrap(), []);
+
+    let published = Published(vec![program, newer]);
+    night.door.programs = CachedPrograms::new(published, Duration::from_hours(1));
+    // A shard that fails is planned again by a message that names its day, as does who makes up for one.
+    night.store.shards_down.lock().unwrap().insert(0, 1);
+    night.queue.put(PLAN);
+    night.queue.put(r#"{"type":"due.plan","day":"2027-02-06"}"#);
+    night.run(now());
+
+    let sweep = Review::Plan(PlanMeasuring::default());
+    assert_eq!(*night.door.reviews.0.lock().unwrap(), [sweep]);
 }
 
 #[test]

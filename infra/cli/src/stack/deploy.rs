@@ -18,8 +18,8 @@ use super::{
 use crate::program;
 
 /// The functions, as `ls functions` has them.
-pub(crate) const FUNCTIONS: [&str; 4] =
-    ["accrue-points", "expire-points", "member-api", "publish-events"];
+pub(crate) const FUNCTIONS: [&str; 5] =
+    ["accrue-points", "evaluate-tier", "expire-points", "member-api", "publish-events"];
 
 /// Builds the functions, deploys the template to your AWS account, and publishes a program.
 ///
@@ -274,6 +274,8 @@ pub(crate) struct Outputs {
     pub(crate) undelivered_order_events_queue_url: Option<String>,
     pub(crate) expiry_work_queue_url: String,
     pub(crate) unhandled_expiry_work_queue_url: String,
+    pub(crate) tier_reviews_queue_url: String,
+    pub(crate) unhandled_tier_reviews_queue_url: String,
     pub(crate) event_bus_name: String,
     pub(crate) ledger_table_name: String,
     pub(crate) program_table_name: String,
@@ -284,15 +286,23 @@ impl Outputs {
     pub(crate) fn dead_letters(&self) -> impl Iterator<Item = &str> {
         let undelivered = self.undelivered_order_events_queue_url.as_deref();
         let unhandled_work = self.unhandled_expiry_work_queue_url.as_str();
-        [Some(self.unhandled_orders_queue_url.as_str()), undelivered, Some(unhandled_work)]
-            .into_iter()
-            .flatten()
+        let unhandled_reviews = self.unhandled_tier_reviews_queue_url.as_str();
+        [
+            Some(self.unhandled_orders_queue_url.as_str()),
+            undelivered,
+            Some(unhandled_work),
+            Some(unhandled_reviews),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// The queue that what lies in the `dead_letters` was meant for.
     pub(crate) fn queue_of(&self, dead_letters: &str) -> &str {
         if dead_letters == self.unhandled_expiry_work_queue_url {
             &self.expiry_work_queue_url
+        } else if dead_letters == self.unhandled_tier_reviews_queue_url {
+            &self.tier_reviews_queue_url
         } else {
             &self.orders_queue_url
         }
@@ -372,6 +382,8 @@ pub(crate) fn outputs(root: &Path, name: &str, access: &Access) -> Result<Output
         undelivered_order_events_queue_url: find("UndeliveredOrderEventsQueueUrl"),
         expiry_work_queue_url: output("ExpiryWorkQueueUrl")?,
         unhandled_expiry_work_queue_url: output("UnhandledExpiryWorkQueueUrl")?,
+        tier_reviews_queue_url: output("TierReviewsQueueUrl")?,
+        unhandled_tier_reviews_queue_url: output("UnhandledTierReviewsQueueUrl")?,
         event_bus_name: output("EventBusName")?,
         ledger_table_name: output("LedgerTableName")?,
         program_table_name: output("ProgramTableName")?,

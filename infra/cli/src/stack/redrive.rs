@@ -14,7 +14,11 @@ use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeName::SentTimestamp,
 };
 use jiff::Timestamp;
-use loyalty_contracts::work::Work;
+use loyalty_contracts::{
+    review::{Asked, Review},
+    work::Work,
+};
+use loyalty_domain::command::Request;
 use loyalty_runtime::{
     batch::CORRELATION_ID,
     clock,
@@ -257,7 +261,7 @@ impl Round {
 impl Letter {
     /// When it happened, as far as it can be read.
     fn happened_at(&self) -> Option<Timestamp> {
-        loyalty_contracts::parse(self.body.as_bytes(), Timestamp::MAX).ok().map(|it| it.at)
+        request(&self.body).map(|it| it.at)
     }
 
     fn shown(&self) -> Shown {
@@ -298,16 +302,33 @@ fn write_each(out: &mut dyn Write, letters: &[Shown]) -> io::Result<()> {
     print(out, &mut table, 0)
 }
 
+/// What a message asks of the domain about one order or one member, if it is one of those.
+fn request(body: &str) -> Option<Request> {
+    let event = loyalty_contracts::parse(body.as_bytes(), Timestamp::MAX).ok();
+    event.or_else(|| match Review::read(body.as_bytes()).ok()?.into_asked(Timestamp::MAX).ok()? {
+        Asked::One(request) => Some(request),
+        Asked::Plan(_) | Asked::Measure(_) => None,
+    })
+}
+
 /// What a message is about, as far as it can be read.
 fn event(body: &str) -> String {
-    match (loyalty_contracts::parse(body.as_bytes(), Timestamp::MAX), Work::read(body.as_bytes())) {
-        (Ok(request), _) => named(&request.id),
-        (Err(_), Ok(Work::Plan(_))) => "the plan of a night".to_owned(),
-        (Err(_), Ok(Work::Post(post))) => {
-            let members = of(size(post.member_ids.len()), "member");
-            format!("what fell due by {} for {members}", post.day)
+    if let Some(request) = request(body) {
+        return named(&request.id);
+    }
+    let members = |number: usize| of(size(number), "member");
+    match (Work::read(body.as_bytes()), Review::read(body.as_bytes())) {
+        (Ok(Work::Plan(_)), _) => "the plan of a night".to_owned(),
+        (Ok(Work::Post(post)), _) => {
+            format!("what fell due by {} for {}", post.day, members(post.member_ids.len()))
         }
-        (Err(_), Err(_)) => format!("none that can be read, of {}", of(size(body.len()), "byte")),
+        (Err(_), Ok(Review::Plan(_))) => "the plan of a sweep by a new version".to_owned(),
+        (Err(_), Ok(Review::Measure(page))) => {
+            format!("version {} for {}", page.version, members(page.member_ids.len()))
+        }
+        (Err(_), Ok(_) | Err(_)) => {
+            format!("none that can be read, of {}", of(size(body.len()), "byte"))
+        }
     }
 }
 
