@@ -16,7 +16,7 @@ use aws_sdk_sqs::types::{
 };
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use loyalty_contracts::{announcement::SOURCE, parse};
-use loyalty_domain::program::Program;
+use loyalty_domain::{id::CommandId, program::Program};
 use loyalty_dynamodb::DynamoDbLedger;
 use loyalty_ledger::{
     Attempts, Reading, due::DueWork as _, execute, memory::MemoryLedger, program::Programs as _,
@@ -530,6 +530,71 @@ async fn a_night_is_run_at_once_and_the_schedule_fires_the_next_one_by_itself() 
     let sqs = stack.aws().sqs(Duration::from_secs(20));
     let letters = dead_letters(&sqs, stack.output("unhandled_expiry_work_queue_url")).await;
     assert_eq!(letters, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_new_version_measures_everybody_by_night_and_staff_set_levels_beside_it() {
+    let stack = Stack::up("deployed-sweeps", PROGRAM, 0);
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let (orders, reviews) =
+        (stack.output("orders_queue_url"), stack.output("tier_reviews_queue_url"));
+    let paid_at = clock::now() - 24.hours();
+    let order = |member: &str, amount_minor: u32| {
+        format!(
+            r#"{{"type": "order.paid", "order_id": "{member}", "member_id": "{member}", "currency": "GBP",
+            "paid_at": "{paid_at}",
+            "lines": [{{"id": "1", "sku": "A", "quantity": 1, "amount_minor": {amount_minor}}}]}}"#
+        )
+    };
+    send(&sqs, orders, &[&order("m1", 15_000), &order("m2", 5_000)]).await;
+    wait_until_empty(&sqs, orders).await;
+    let service = stack.token(&["--scope", "loyalty/members.read"]);
+    let level = |member: &str| {
+        let (status, body) = stack.get(&format!("/v1/members/{member}"), Some(&service));
+        assert_eq!(status, 200, "{body}");
+        body["tier"]["level"].as_str().unwrap().to_owned()
+    };
+    let is_level = async |member: &str, wanted: &str| {
+        let deadline = Deadline::after(Duration::from_mins(3));
+        while level(member) != wanted {
+            assert!(!deadline.left().is_zero(), "{member} has not come to {wanted}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    assert_eq!((level("m1").as_str(), level("m2").as_str()), ("bronze", "bronze"));
+
+    // From today on, silver is had from 100 pounds on, and from a task.
+    let today = TimeZone::get("Europe/London").unwrap().to_datetime(clock::now()).date();
+    let text = std::fs::read_to_string(repository(PROGRAM)).unwrap();
+    let newer = text
+        .replace("version = 1", "version = 2")
+        .replace("effective = 2010-01-01", &format!("effective = {today}"))
+        .replace("spend = 200.00", "spend = 100.00\ntasks = [\"profile\"]");
+    let file = scratch("deployed-sweeps-program").join("newer.toml");
+    std::fs::write(&file, newer).unwrap();
+    succeed(stack.command(&["program", "publish"]).arg(&file));
+    stack.fire_every_minute("loyalty-night");
+    is_level("m1", "silver").await;
+    assert_eq!(level("m2"), "bronze");
+    let marker = [CommandId::Version(2)];
+    let found = stack.ledger().find_entries(&marker, Reading::Newest).await.unwrap();
+    assert_eq!(found.len(), 1, "it is not said that everybody was found");
+
+    let now = clock::now();
+    let violation = format!(
+        r#"{{"type": "level.override", "member_id": "m1", "level": "bronze", "kind": "violation",
+        "reason": "resale", "actor": "staff-7", "key": "k1", "at": "{now}"}}"#
+    );
+    let task = format!(
+        r#"{{"type": "task.complete", "member_id": "m2", "task": "profile", "at": "{now}"}}"#
+    );
+    send(&sqs, reviews, &[&violation, &task, &violation, "{}"]).await;
+    is_level("m1", "bronze").await;
+    is_level("m2", "silver").await;
+    wait_until_empty(&sqs, reviews).await;
+
+    let letters = dead_letters(&sqs, stack.output("unhandled_tier_reviews_queue_url")).await;
+    assert_eq!(letters, BTreeMap::from([("{}".to_owned(), "not_review".to_owned())]));
 }
 
 /// How many members are due by `day`.
