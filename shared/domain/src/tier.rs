@@ -231,6 +231,36 @@ pub(crate) fn override_end(
     Ok(Event::OverrideEnded { at, in_force: in_force_under(program, account, None)? })
 }
 
+/// What a version of the program would make of a member's level on its first day, by the ranks of its own
+/// levels; one that it no longer has counts as the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The level in force before.
+    pub before: Rank,
+    /// The level in force once the member is measured.
+    pub after: Rank,
+    /// Whether what counts no longer meets the earned level, which then falls at its review.
+    pub is_at_risk: bool,
+}
+
+/// What `program` would make of the level of `account`, which is brought to the instant `at` under the version
+/// before, where `program` measures it.
+///
+/// # Errors
+///
+/// [`OutOfRange`] if a number or a day would leave its range. Retrying cannot help.
+pub fn preview(program: &Program, account: Account, at: Timestamp) -> Result<Preview, OutOfRange> {
+    let before = rank(program, &account);
+    let mut work = Work::new(program, account, at);
+    work.measured_anew()?;
+    let account = work.account;
+    let month = Month::of(program.calendar().day_of(at));
+    let lasting = qualified(program, &account, month)?;
+    let earned = earned_rank(program, &account);
+    let is_at_risk = lasting.max(program.floor_of(earned)) < earned;
+    Ok(Preview { before, after: rank(program, &account), is_at_risk })
+}
+
 impl Work<'_> {
     /// Raises or renews the level, if the window that ends with `month`, which is now, qualifies for it.
     pub(crate) fn measure(&mut self, month: Month) -> Result<(), OutOfRange> {
@@ -354,19 +384,25 @@ impl Work<'_> {
     pub(crate) fn measure_anew(mut self) -> Result<Decision, Rejection> {
         // Nobody was ever measured who has no account.
         let Some(clock) = self.account.clock else { return Ok(self.done(false)) };
-        due::happen(&mut self)?;
-        let month = Month::of(self.program.calendar().day_of(self.at));
-        let qualified = qualified(self.program, &self.account, month)?;
-        if qualified > earned_rank(self.program, &self.account) {
-            self.measure(month)?;
-        } else if self.program.spec().tiers.new_version == NewVersion::RaiseAndLower {
-            self.lower_level(month)?;
-        }
+        self.measured_anew()?;
         // Nothing that comes later is late for having been measured.
         if self.events.last().is_none_or(|it| it.fell_due_at().is_some()) {
             self.at = self.events.last().and_then(Event::fell_due_at).unwrap_or(clock);
         }
         Ok(self.done(true))
+    }
+
+    fn measured_anew(&mut self) -> Result<(), OutOfRange> {
+        due::happen(self)?;
+        let month = Month::of(self.program.calendar().day_of(self.at));
+        let qualified = qualified(self.program, &self.account, month)?;
+        if qualified > earned_rank(self.program, &self.account) {
+            return self.measure(month);
+        }
+        match self.program.spec().tiers.new_version {
+            NewVersion::Raise => Ok(()),
+            NewVersion::RaiseAndLower => self.lower_level(month),
+        }
     }
 }
 

@@ -3714,21 +3714,30 @@ fn a_new_version_raises_whoever_meets_more_and_lowers_nobody_before_a_review() {
         let mut shop = shop.clone();
         shop.publishes("2024-06-01", version(gold, silver, how));
         shop.program = shop.versions[1].clone();
+        let begins = at("2024-05-31T23:00Z");
+        let preview = tier::preview(&shop.program, shop.account.clone(), begins).unwrap();
+        let before = tier::rank(&shop.program, &shop.account);
         shop.does(measured(2, "2024-05-31T23:00Z"));
-        (shop.level(), shop.levels())
+        // What is said before is what happens.
+        let after = tier::rank(&shop.program, &shop.account);
+        assert_eq!((preview.before, preview.after), (before, after));
+        (shop.level(), shop.levels(), preview.is_at_risk)
     };
-    let (raised, said) = after("300.00", "100.00", "raise");
+    let (raised, said, is_at_risk) = after("300.00", "100.00", "raise");
+    assert!(!is_at_risk);
     assert_eq!(
         (raised.as_str(), said.as_str()),
         ("gold through 2025-06-30", "gold after a lower silver")
     );
-    let (kept, said) = after("900.00", "400.00", "raise");
+    let (kept, said, is_at_risk) = after("900.00", "400.00", "raise");
+    assert!(is_at_risk);
     assert_eq!((kept.as_str(), said.as_str()), ("silver through 2025-01-31", ""));
-    let (lowered, said) = after("900.00", "400.00", "raise_and_lower");
+    let (lowered, said, is_at_risk) = after("900.00", "400.00", "raise_and_lower");
+    assert!(!is_at_risk);
     assert_eq!((lowered.as_str(), said.as_str()), ("blue", "blue after a higher silver"));
     // Whoever meets just the level that there is does not have it for longer.
-    let (same, _) = after("900.00", "300.00", "raise_and_lower");
-    assert_eq!(same, "silver through 2025-01-31");
+    let (same, _, is_at_risk) = after("900.00", "300.00", "raise_and_lower");
+    assert_eq!((same.as_str(), is_at_risk), ("silver through 2025-01-31", false));
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod stream;
 use std::sync::Arc;
 
 pub use program::Published;
-pub use scan::{Page, Segment};
+pub use scan::{AccountPage, Page, Segment};
 pub use stream::{StreamEvent, StreamRecord};
 
 use aws_sdk_dynamodb::{

@@ -1,15 +1,26 @@
-//! All entries, in no order: for whoever goes over the whole table, in several places at once.
+//! All entries or accounts, in no order: for whoever goes over the whole table, in several places at once.
 
 use std::{collections::HashMap, sync::Arc};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::scan::ScanOutput, types::AttributeValue};
+use loyalty_domain::{account::Account, id::MemberId};
 use loyalty_ledger::{Entry, LedgerError};
 
 use crate::{
     DynamoDbLedger, failed,
-    item::{BODY, SEQUENCE},
+    item::{self, BODY, SEQUENCE, corrupt},
     load::key_of,
 };
+
+/// What only entries have: accounts have a number and a body; marks and what counts others have no body.
+const ENTRIES: &str = "attribute_exists(#b) AND attribute_not_exists(#q)";
+/// What only accounts have.
+const ACCOUNTS: &str = "attribute_exists(#b) AND attribute_exists(#q)";
+
+/// The key of an account names no member.
+#[derive(Debug, thiserror::Error)]
+#[error("the key of an account names no member")]
+struct NoMember;
 
 /// One of the parts that the table is read in, and how far.
 #[derive(Clone, Debug)]
@@ -40,6 +51,19 @@ pub struct Page {
     pub rest: Option<Segment>,
 }
 
+/// Some accounts of a segment.
+#[derive(Debug)]
+pub struct AccountPage {
+    /// The accounts, each with its member.
+    pub accounts: Vec<(MemberId, Account)>,
+    /// Why others cannot be read: they are not what we wrote, or of a newer shape.
+    pub unreadable: Vec<LedgerError>,
+    /// How many items were read for them.
+    pub items: u64,
+    /// What is left of the segment; `None`: nothing.
+    pub rest: Option<Segment>,
+}
+
 impl DynamoDbLedger {
     /// How many items the table has, as of some hours ago; 0 if nobody knows yet.
     ///
@@ -61,22 +85,9 @@ impl DynamoDbLedger {
     ///
     /// [`LedgerError`]; trying again may help if it is transient.
     pub async fn entries_of(&self, segment: &Segment) -> Result<Page, LedgerError> {
-        let output = self
-            .client
-            .scan()
-            .table_name(&self.tables.ledger)
-            .segment(segment.index)
-            .total_segments(segment.of)
-            .set_exclusive_start_key(segment.from.clone())
-            // Accounts have a number and a body; marks and what counts others have no body.
-            .filter_expression("attribute_exists(#b) AND attribute_not_exists(#q)")
-            .expression_attribute_names("#b", BODY)
-            .expression_attribute_names("#q", SEQUENCE)
-            .send()
-            .await
-            .map_err(|error| failed("Scan", error))?;
+        let output = self.scan(segment, ENTRIES).await?;
+        let (items, rest) = read_of(&output, segment);
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        let items = u64::try_from(output.scanned_count).unwrap_or(0);
         for item in output.items.unwrap_or_default() {
             let key = key_of(&item)?;
             if !key.is_of_entry() {
@@ -88,8 +99,47 @@ impl DynamoDbLedger {
                 Err(error) => return Err(error),
             }
         }
-        let from = output.last_evaluated_key.filter(|it| !it.is_empty());
-        let rest = from.map(|from| Segment { from: Some(from), ..*segment });
         Ok(Page { entries, unreadable, items, rest })
     }
+
+    /// The next accounts of `segment`, likewise and at the same price.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`]; trying again may help if it is transient.
+    pub async fn accounts_of(&self, segment: &Segment) -> Result<AccountPage, LedgerError> {
+        let output = self.scan(segment, ACCOUNTS).await?;
+        let (items, rest) = read_of(&output, segment);
+        let (mut accounts, mut unreadable) = (Vec::new(), Vec::new());
+        for item in output.items.unwrap_or_default() {
+            let member_id = key_of(&item)?.member_id().ok_or_else(|| corrupt(NoMember));
+            match member_id.and_then(|it| Ok((it, item::account(Some(&item))?.account))) {
+                Ok(account) => accounts.push(account),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok(AccountPage { accounts, unreadable, items, rest })
+    }
+
+    async fn scan(&self, segment: &Segment, filter: &str) -> Result<ScanOutput, LedgerError> {
+        self.client
+            .scan()
+            .table_name(&self.tables.ledger)
+            .segment(segment.index)
+            .total_segments(segment.of)
+            .set_exclusive_start_key(segment.from.clone())
+            .filter_expression(filter)
+            .expression_attribute_names("#b", BODY)
+            .expression_attribute_names("#q", SEQUENCE)
+            .send()
+            .await
+            .map_err(|error| failed("Scan", error))
+    }
+}
+
+/// How many items were read, and what is left of `segment`.
+fn read_of(output: &ScanOutput, segment: &Segment) -> (u64, Option<Segment>) {
+    let items = u64::try_from(output.scanned_count).unwrap_or(0);
+    let from = output.last_evaluated_key.clone().filter(|it| !it.is_empty());
+    (items, from.map(|from| Segment { from: Some(from), ..*segment }))
 }

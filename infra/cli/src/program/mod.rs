@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod preview;
 pub(crate) mod read;
 pub(crate) mod suggest;
 #[cfg(test)]
@@ -13,6 +14,8 @@ use std::{
 };
 
 use loyalty_domain::program::Program;
+
+use self::preview::Preview;
 
 use crate::{
     stack::{Publish, StackError},
@@ -53,6 +56,7 @@ pub(crate) enum ProgramCommand {
         /// The file, such as infra/programs/standard.toml.
         file: PathBuf,
     },
+    Preview(Preview),
     Publish(Publish),
 }
 
@@ -82,6 +86,7 @@ impl ProgramCommand {
                 let program = load(&file)?;
                 writeln!(out, "{}: {}", file.display(), explain::summary(&program))?;
             }
+            Self::Preview(preview) => preview.run(out)?,
             Self::Publish(publish) => publish.run(out)?,
             Self::Explain { file } => {
                 let program = load(&file)?;

@@ -181,7 +181,7 @@ pub(crate) enum StackError {
     NotRead(#[source] LedgerError),
     /// The ledger could not be read to its end.
     #[error(
-        "the ledger could not be read to its end; run again, what is told twice has the same id"
+        "the ledger could not be read to its end; run again, which changes nothing that was done"
     )]
     NotScanned(#[source] LedgerError),
     /// The bus did not take what was to be told.
@@ -199,6 +199,15 @@ pub(crate) enum StackError {
         if *.entries == 1 { "1 entry is".to_owned() } else { format!("{entries} entries are") }
     )]
     Unreadable { entries: u64 },
+    /// Accounts could not be measured.
+    #[error(
+        "{} not measured: this release does not know what they say; run the newest one",
+        if *.accounts == 1 { "1 account is".to_owned() } else { format!("{accounts} accounts are") }
+    )]
+    NotMeasured { accounts: u64 },
+    /// A version begins on a day that has no first instant.
+    #[error("{day} has no first instant: write an `effective` day that has")]
+    NoFirstInstant { day: Date },
     /// A time has no length.
     #[error("nothing lies between --from and --to: --to is the later one, and itself not told")]
     NoTime,
@@ -262,7 +271,7 @@ pub(crate) enum StackError {
     Output(#[source] io::Error),
 }
 
-fn file(path: &Path) -> impl FnOnce(io::Error) -> StackError {
+pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> StackError {
     move |source| StackError::File { path: path.to_owned(), source }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use loyalty_dynamodb::{Page, Segment};
+use loyalty_dynamodb::Segment;
 use loyalty_ledger::{Entry, LedgerError, Patience};
 use loyalty_runtime::{
     clock::Deadline,
@@ -86,7 +86,7 @@ impl Republish {
     async fn tell(&self, stack: &Stack, segment: Segment, told: &Told) -> Result<(), StackError> {
         let mut rest = Some(segment);
         while let Some(segment) = rest {
-            let page = page(stack, &segment).await?;
+            let page = patiently(async || stack.ledger().entries_of(&segment).await).await?;
             told.items.fetch_add(page.items, Ordering::Relaxed);
             told.unreadable.fetch_add(size(page.unreadable.len()), Ordering::Relaxed);
             // A reminder moves no clock, so its entry took effect before the day that it is of.
@@ -119,12 +119,14 @@ impl Republish {
     }
 }
 
-/// The next entries, asked for again where the store is only busy.
-async fn page(stack: &Stack, segment: &Segment) -> Result<Page, StackError> {
+/// What `read` reads, asked for again where the store is only busy.
+pub(crate) async fn patiently<T>(
+    read: impl AsyncFn() -> Result<T, LedgerError>,
+) -> Result<T, StackError> {
     let mut patience = FullJitter::until(Deadline::after(PATIENCE));
     let mut attempts = 0_u32;
     loop {
-        let failed: LedgerError = match stack.ledger().entries_of(segment).await {
+        let failed = match read().await {
             Ok(page) => return Ok(page),
             Err(error) => error,
         };
