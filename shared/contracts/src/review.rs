@@ -1,4 +1,5 @@
-//! What is to be done about levels: the messages of our own queue `tier-reviews`.
+//! What is to be done about levels, and what staff do to a member's points: the messages of our own queue
+//! `tier-reviews`. The latter are here because they come from the same people, one member at a time.
 //!
 //! Our own functions and commands send them, so they come bare and without a version, as those of
 //! [`work`](crate::work) do: a field may be added with a default and never be taken away.
@@ -9,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     command::Request,
     id::{ActivityId, ClientId, LevelId, MemberId, ReasonCode, RequestKey, TaskId},
+    points::Points,
     tier::{Override, OverrideKind},
 };
 #[cfg(feature = "schemas")]
@@ -39,6 +41,12 @@ pub enum Review {
     /// Staff lift a level that was set.
     #[serde(rename = "level.lift")]
     Lift(LiftLevel),
+    /// Staff let points last longer.
+    #[serde(rename = "life.extend")]
+    Extend(ExtendLife),
+    /// Staff bring points back that expired.
+    #[serde(rename = "points.reinstate")]
+    Reinstate(ReinstatePoints),
     /// All members are to be found, since there is a new version of the program.
     #[serde(rename = "measure.plan")]
     Plan(PlanMeasuring),
@@ -132,6 +140,61 @@ pub struct LiftLevel {
     /// Whose.
     #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
     pub member_id: MemberId,
+    /// Why.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Reason"))]
+    pub reason: ReasonCode,
+    /// Who did it: an id, never a name.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub actor: ClientId,
+    /// Under which the same actor repeats it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub key: RequestKey,
+    /// When.
+    #[serde(deserialize_with = "json::instant")]
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Instant"))]
+    pub at: Timestamp,
+}
+
+/// Staff let all points of a member that are still good last longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ExtendLife {
+    /// Whose.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub member_id: MemberId,
+    /// Through which day at least.
+    #[serde(deserialize_with = "json::day")]
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub through: Date,
+    /// Why.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Reason"))]
+    pub reason: ReasonCode,
+    /// Who did it: an id, never a name.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub actor: ClientId,
+    /// Under which the same actor repeats it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub key: RequestKey,
+    /// When.
+    #[serde(deserialize_with = "json::instant")]
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Instant"))]
+    pub at: Timestamp,
+}
+
+/// Staff bring points of a member back that expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReinstatePoints {
+    /// Whose.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub member_id: MemberId,
+    /// How many; never more than are gone.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: Points,
+    /// The last day on which they can be used.
+    #[serde(deserialize_with = "json::day")]
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub through: Date,
     /// Why.
     #[cfg_attr(feature = "schemas", schemars(with = "schema::Reason"))]
     pub reason: ReasonCode,
@@ -273,6 +336,8 @@ impl Review {
             | Self::Complete(_)
             | Self::Override(_)
             | Self::Lift(_)
+            | Self::Extend(_)
+            | Self::Reinstate(_)
             | Self::Plan(_)
             | Self::Measure(_) => Ok(review),
         }
@@ -311,6 +376,13 @@ impl Review {
             Self::Lift(LiftLevel { member_id, reason, actor, key, at }) => {
                 Request::lift_override(actor, key, member_id, at, reason)
             }
+            Self::Extend(ExtendLife { member_id, through, reason, actor, key, at }) => {
+                Request::extend(actor, key, member_id, at, through, reason)
+            }
+            Self::Reinstate(it) => {
+                let points = (it.points, it.through);
+                Request::reinstate(it.actor, it.key, it.member_id, it.at, points, it.reason)
+            }
             Self::Plan(plan) => return Ok(Asked::Plan(plan)),
             Self::Measure(measure) => return Ok(Asked::Measure(measure)),
         };
@@ -341,7 +413,7 @@ mod tests {
         AT.parse().unwrap()
     }
 
-    fn all() -> [(Review, &'static str); 8] {
+    fn all() -> [(Review, &'static str); 10] {
         let growth = AddGrowth {
             member_id: id("m\"1"),
             activity_id: id("a1"),
@@ -367,6 +439,23 @@ mod tests {
             key: id("k2"),
             at: at(),
         };
+        let extend = ExtendLife {
+            member_id: id("m1"),
+            through: date(2027, 12, 31),
+            reason: id("goodwill"),
+            actor: id("staff-7"),
+            key: id("k3"),
+            at: at(),
+        };
+        let reinstate = ReinstatePoints {
+            member_id: id("m1"),
+            points: Points::try_from(70).unwrap(),
+            through: date(2027, 12, 31),
+            reason: id("goodwill"),
+            actor: id("staff-7"),
+            key: id("k4"),
+            at: at(),
+        };
         let task = CompleteTask { member_id: id("m1"), task: id("profile"), at: at() };
         let rest = PlanMeasuring { version: Some(2), after: Some("M#1".to_owned()) };
         [
@@ -389,6 +478,14 @@ mod tests {
             (
                 Review::Lift(lift),
                 r#"{"type":"level.lift","member_id":"m1","reason":"cleared","actor":"staff-7","key":"k2","at":"2026-06-30T12:00:00Z"}"#,
+            ),
+            (
+                Review::Extend(extend),
+                r#"{"type":"life.extend","member_id":"m1","through":"2027-12-31","reason":"goodwill","actor":"staff-7","key":"k3","at":"2026-06-30T12:00:00Z"}"#,
+            ),
+            (
+                Review::Reinstate(reinstate),
+                r#"{"type":"points.reinstate","member_id":"m1","points":70,"through":"2027-12-31","reason":"goodwill","actor":"staff-7","key":"k4","at":"2026-06-30T12:00:00Z"}"#,
             ),
             (Review::Plan(PlanMeasuring::default()), r#"{"type":"measure.plan"}"#),
             (Review::Plan(rest), r#"{"type":"measure.plan","version":2,"after":"M#1"}"#),
@@ -429,6 +526,8 @@ mod tests {
                 "K#staff-7#m1#override_level#k1",
                 "K#staff-7#m1#override_level#k1",
                 "K#staff-7#m1#lift_override#k2",
+                "K#staff-7#m1#extend#k3",
+                "K#staff-7#m1#reinstate#k4",
                 "plan",
                 "plan",
                 "measure",
@@ -438,7 +537,7 @@ mod tests {
 
     #[test]
     fn nothing_that_was_said_is_lost_on_the_way_to_the_domain() {
-        let [growth, task, courtesy, violation, lift, ..] = all();
+        let [growth, task, courtesy, violation, lift, extend, reinstate, ..] = all();
         let command = |(review, _): (Review, _)| match review.into_asked(at()).unwrap() {
             Asked::One(request) => request.command,
             Asked::Plan(_) | Asked::Measure(_) => panic!("it is about one member"),
@@ -458,6 +557,12 @@ mod tests {
         assert_eq!(command(violation), set(OverrideKind::Violation, None));
         let lifted = Command::LiftOverride { member_id: id("m1"), reason: id("cleared") };
         assert_eq!(command(lift), lifted);
+        let (through, reason) = (date(2027, 12, 31), id("goodwill"));
+        let extended = Command::Extend { member_id: id("m1"), through, reason };
+        assert_eq!(command(extend), extended);
+        let (points, reason) = (Points::try_from(70).unwrap(), id("goodwill"));
+        let back = Command::Reinstate { member_id: id("m1"), points, through, reason };
+        assert_eq!(command(reinstate), back);
     }
 
     #[test]

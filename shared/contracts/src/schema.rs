@@ -14,7 +14,10 @@ use crate::{
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
-    review::{AddGrowth, CompleteTask, LiftLevel, MeasureMembers, OverrideLevel, PlanMeasuring},
+    review::{
+        AddGrowth, CompleteTask, ExtendLife, LiftLevel, MeasureMembers, OverrideLevel,
+        PlanMeasuring, ReinstatePoints,
+    },
     work::{PlanDue, PostDue},
 };
 
@@ -48,6 +51,8 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
         own::<CompleteTask>("task.complete", "task.complete.v1.json", REVIEWS)?,
         own::<OverrideLevel>("level.override", "level.override.v1.json", REVIEWS)?,
         own::<LiftLevel>("level.lift", "level.lift.v1.json", REVIEWS)?,
+        own::<ExtendLife>("life.extend", "life.extend.v1.json", REVIEWS)?,
+        own::<ReinstatePoints>("points.reinstate", "points.reinstate.v1.json", REVIEWS)?,
         own::<PlanMeasuring>("measure.plan", "measure.plan.v1.json", REVIEWS)?,
         own::<MeasureMembers>("measure.members", "measure.members.v1.json", REVIEWS)?,
     ])

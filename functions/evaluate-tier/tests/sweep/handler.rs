@@ -18,7 +18,9 @@ fn pages(shop: &Shop) -> Vec<usize> {
         | Review::Grow(_)
         | Review::Complete(_)
         | Review::Override(_)
-        | Review::Lift(_) => None,
+        | Review::Lift(_)
+        | Review::Extend(_)
+        | Review::Reinstate(_) => None,
     });
     pages.collect()
 }

@@ -75,7 +75,7 @@ fn every_example_is_valid_under_the_schema_of_its_event_and_no_other() {
 }
 
 /// What we tell ourselves, as the code writes it.
-const OWN: [(&str, &str); 8] = [
+const OWN: [(&str, &str); 10] = [
     ("due.plan", r#"{"type":"due.plan","day":"2026-02-01","shards":[{"shard":63}]}"#),
     ("due.post", r#"{"type":"due.post","day":"2026-02-01","member_ids":["a","b"]}"#),
     (
@@ -93,6 +93,14 @@ const OWN: [(&str, &str); 8] = [
     (
         "level.lift",
         r#"{"type":"level.lift","member_id":"m","reason":"r","actor":"s","key":"k","at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    (
+        "life.extend",
+        r#"{"type":"life.extend","member_id":"m","through":"2027-12-31","reason":"r","actor":"s","key":"k","at":"2026-06-30T12:00:00Z"}"#,
+    ),
+    (
+        "points.reinstate",
+        r#"{"type":"points.reinstate","member_id":"m","points":70,"through":"2027-12-31","reason":"r","actor":"s","key":"k","at":"2026-06-30T12:00:00Z"}"#,
     ),
     ("measure.plan", r#"{"type":"measure.plan","version":2,"after":"M#1"}"#),
     ("measure.members", r#"{"type":"measure.members","version":2,"member_ids":["a"]}"#),
@@ -122,6 +130,8 @@ fn a_schema_of_our_own_refuses_what_its_reader_does() {
         ("level.override", "violation", "punishment"),
         ("level.override", "2026-12-31", "20261231"),
         ("level.lift", r#""reason":"r""#, r#""reason":"So sorry""#),
+        ("life.extend", "2027-12-31", "2027-13-31"),
+        ("points.reinstate", "70", "70.5"),
         ("measure.plan", "2,", "-2,"),
         ("measure.members", r#""a""#, r#""""#),
     ] {
