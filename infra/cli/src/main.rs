@@ -37,6 +37,8 @@ enum Command {
     Deploy(stack::deploy::Deploy),
     Import(stack::import::ImportHistory),
     OpeningBalances(opening::OpeningBalances),
+    #[command(subcommand)]
+    Member(stack::member::MemberCommand),
     Redrive(stack::redrive::Redrive),
     Republish(stack::republish::Republish),
     RunDay(stack::run_day::RunDay),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Simulate(simulate) => simulate.run(&mut out).map_err(Into::into),
         Command::Deploy(deploy) => deploy.run(&mut out).map_err(Into::into),
         Command::Import(import) => import.run(&mut out).map_err(Into::into),
+        Command::Member(member) => member.run(&mut out).map_err(Into::into),
         Command::Redrive(redrive) => redrive.run(&mut out).map_err(Into::into),
         Command::Republish(republish) => republish.run(&mut out).map_err(Into::into),
         Command::RunDay(run_day) => run_day.run(&mut out).map_err(Into::into),

@@ -18,7 +18,7 @@ use loyalty_domain::program::Program;
 use self::preview::Preview;
 
 use crate::{
-    stack::{Publish, StackError},
+    stack::{Publish, StackError, measure::Measure},
     toml_reader::{self, FileError, Report},
 };
 
@@ -58,6 +58,7 @@ pub(crate) enum ProgramCommand {
     },
     Preview(Preview),
     Publish(Publish),
+    Measure(Measure),
 }
 
 /// Why a command about a program failed.
@@ -88,6 +89,7 @@ impl ProgramCommand {
             }
             Self::Preview(preview) => preview.run(out)?,
             Self::Publish(publish) => publish.run(out)?,
+            Self::Measure(measure) => measure.run(out)?,
             Self::Explain { file } => {
                 let program = load(&file)?;
                 write!(out, "{}", explain::explain(&program))?;

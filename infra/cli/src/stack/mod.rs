@@ -9,6 +9,8 @@ pub(crate) mod deploy;
 pub(crate) mod import;
 mod issuer;
 mod local;
+pub(crate) mod measure;
+pub(crate) mod member;
 pub(crate) mod redrive;
 pub(crate) mod republish;
 pub(crate) mod run_day;
@@ -199,6 +201,32 @@ pub(crate) enum StackError {
         if *.entries == 1 { "1 entry is".to_owned() } else { format!("{entries} entries are") }
     )]
     Unreadable { entries: u64 },
+    /// An argument is not what it is to be.
+    #[error("{argument}: {what}")]
+    Argument { argument: &'static str, what: String },
+    /// What staff want could not be put on the queue.
+    #[error("it could not be put on the queue; nothing was done")]
+    ReviewNotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It is about nobody.
+    #[error("nothing was to be done")]
+    NothingToDo,
+    /// The ledger has no answer yet.
+    #[error(
+        "there is no answer yet: `cargo loyalty redrive` shows whether the message could not be handled; \
+         repeated with the same --key it is not done twice"
+    )]
+    ActNotAnswered,
+    /// The same key was used for something else.
+    #[error("this --key was used before for something else, which stands: use another one")]
+    KeyUsed,
+    /// The rules do not allow it.
+    #[error("refused: {because}")]
+    ActRefused { because: String },
+    /// All accounts are still being measured.
+    #[error(
+        "not all accounts were found yet; it goes on by itself, and what failed begins again every night"
+    )]
+    StillMeasuring,
     /// Accounts could not be measured.
     #[error(
         "{} not measured: this release does not know what they say; run the newest one",
