@@ -106,7 +106,8 @@ impl<B: Bus> Door<B> {
             }
         }
         let messages: Vec<&Message> = told.iter().map(|(_, it)| it).collect();
-        let not_taken = put_all(&self.bus, &messages, &mut FullJitter::until(deadline)).await;
+        let mut patience = FullJitter::until(deadline);
+        let not_taken = put_all(&self.bus, &messages, deadline, &mut patience).await;
         for _ in not_taken.places.len()..messages.len() {
             metrics.count(PUBLISHED);
         }

@@ -8,6 +8,8 @@ use std::{error::Error, future::Future};
 use loyalty_contracts::announcement::{self, Happened, NotAnnounced};
 use loyalty_ledger::{Answer, Entry, Patience};
 
+use crate::clock::Deadline;
+
 /// How many events one call takes.
 pub const BATCH_MAX: usize = 10;
 
@@ -105,19 +107,34 @@ pub struct NotTaken {
 #[error("the bus does not take an event: {0}")]
 struct NotPut(String);
 
-/// Puts `messages` in their order, and again what was not taken, as long as `patience` lasts.
+/// There is no time left for another call.
+#[derive(Debug, thiserror::Error)]
+#[error("no time was left to put an event")]
+struct NoTimeLeft;
+
+/// Puts `messages` in their order, and again what was not taken, as long as `patience` lasts. After `deadline` no
+/// call begins, but for the first one: a bus that is slow must not keep whoever puts from saying what it took.
 pub async fn put_all<P: Patience>(
     bus: &impl Bus,
     messages: &[&Message],
+    deadline: Deadline,
     patience: &mut P,
 ) -> NotTaken {
     let mut not_taken = NotTaken::default();
     let mut left: Vec<usize> = (0..messages.len()).collect();
     let mut attempts = 0_u32;
+    let mut has_begun = false;
     loop {
         let mut again = Vec::new();
         let mut all = batches(messages, &left).into_iter();
         while let Some(batch) = all.next() {
+            if has_begun && deadline.left().is_zero() {
+                not_taken.because.get_or_insert_with(|| Box::new(NoTimeLeft));
+                not_taken.places.extend(again.into_iter().chain(batch).chain(all.flatten()));
+                not_taken.places.sort_unstable();
+                return not_taken;
+            }
+            has_begun = true;
             let batch_messages: Vec<&Message> =
                 batch.iter().filter_map(|it| messages.get(*it).copied()).collect();
             match bus.put(&batch_messages).await {
@@ -233,6 +250,7 @@ mod tests {
         pin::pin,
         sync::Mutex,
         task::{Context, Poll, Waker},
+        time::Duration,
     };
 
     use loyalty_ledger::Attempts;
@@ -264,6 +282,15 @@ mod tests {
     }
 
     fn put(details: &[&str], attempts: u32, answers: Answers) -> (Vec<usize>, Vec<Vec<String>>) {
+        put_until(Deadline::after(Duration::from_mins(10)), details, attempts, answers)
+    }
+
+    fn put_until(
+        deadline: Deadline,
+        details: &[&str],
+        attempts: u32,
+        answers: Answers,
+    ) -> (Vec<usize>, Vec<Vec<String>>) {
         let messages: Vec<Message> = details
             .iter()
             .map(|it| Message { name: "points.spent", detail: (*it).to_owned() })
@@ -272,7 +299,7 @@ mod tests {
         let bus = Answering { answers, calls: Mutex::default() };
         let mut patience = Attempts(attempts);
         let not_taken = {
-            let mut future = pin!(put_all(&bus, &messages, &mut patience));
+            let mut future = pin!(put_all(&bus, &messages, deadline, &mut patience));
             let Poll::Ready(it) = future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
             else {
                 panic!("nothing here has to wait")
@@ -337,6 +364,20 @@ mod tests {
 
         assert_eq!(left, (0..10).collect::<Vec<_>>());
         assert_eq!(calls.len(), 4);
+    }
+
+    #[test]
+    fn once_time_is_over_no_call_begins_but_the_first_one() {
+        let over = Deadline::after(Duration::ZERO);
+
+        let (left, calls) = put_until(over, &["a"; 25], 9, |_, _| Ok(()));
+
+        assert_eq!(calls.len(), 1);
+        assert_eq!(left, (10..25).collect::<Vec<_>>());
+        // Nor does it begin again with what was not taken.
+        let busy: Answers = |_, _| refused("ThrottlingException", true);
+        let (left, calls) = put_until(over, &["a"; 15], 9, busy);
+        assert_eq!((left.len(), calls.len()), (15, 1));
     }
 
     #[test]

@@ -32,6 +32,8 @@ use crate::simulate::{
 const SEGMENTS: u16 = 8;
 /// How long a call that fails is tried again.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long telling what one call read may take, from wherever this runs.
+const TELLING: Duration = Duration::from_mins(10);
 
 /// Tells the shop again, on its event bus, what happened to points and levels in a time: after events
 /// were lost, or to a receiver that is new.
@@ -106,8 +108,9 @@ impl Republish {
                 }
             }
             let all: Vec<&Message> = all.iter().collect();
+            let deadline = Deadline::after(TELLING);
             let mut patience = FullJitter::until(Deadline::after(PATIENCE));
-            let not_taken = put_all(stack.bus(), &all, &mut patience).await;
+            let not_taken = put_all(stack.bus(), &all, deadline, &mut patience).await;
             let taken = all.len().saturating_sub(not_taken.places.len());
             told.events.fetch_add(size(taken), Ordering::Relaxed);
             if let (false, Some(source)) = (not_taken.places.is_empty(), not_taken.because) {
