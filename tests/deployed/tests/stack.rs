@@ -597,6 +597,86 @@ async fn a_new_version_measures_everybody_by_night_and_staff_set_levels_beside_i
     assert_eq!(letters, BTreeMap::from([("{}".to_owned(), "not_review".to_owned())]));
 }
 
+#[tokio::test]
+async fn staff_see_whom_a_version_concerns_measure_by_it_and_set_levels_and_points() {
+    let stack = Stack::up("deployed-staff", PROGRAM, 0);
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let paid_at = clock::now() - 24.hours();
+    let order = |member: &str, amount_minor: u32| {
+        format!(
+            r#"{{"type": "order.paid", "order_id": "{member}", "member_id": "{member}", "currency": "GBP",
+            "paid_at": "{paid_at}",
+            "lines": [{{"id": "1", "sku": "A", "quantity": 1, "amount_minor": {amount_minor}}}]}}"#
+        )
+    };
+    let orders = stack.output("orders_queue_url");
+    send(&sqs, orders, &[&order("m1", 15_000), &order("m,2", 25_000), &order("m3", 100)]).await;
+    wait_until_empty(&sqs, orders).await;
+    let service = stack.token(&["--scope", "loyalty/members.read"]);
+    let level = |member: &str| {
+        let (status, body) = stack.get(&format!("/v1/members/{member}"), Some(&service));
+        assert_eq!(status, 200, "{body}");
+        body["tier"]["level"].as_str().unwrap().to_owned()
+    };
+
+    // From today on, silver is had from 100 pounds on; whoever does not meet a level falls to it at once.
+    let today = TimeZone::get("Europe/London").unwrap().to_datetime(clock::now()).date();
+    let text = std::fs::read_to_string(repository(PROGRAM)).unwrap();
+    let newer = text
+        .replace("version = 1", "version = 2")
+        .replace("effective = 2010-01-01", &format!("effective = {today}"))
+        .replace("spend = 200.00", "spend = 100.00");
+    let folder = scratch("deployed-staff-program");
+    let (file, moves) = (folder.join("newer.toml"), folder.join("moves.csv"));
+    std::fs::write(&file, newer).unwrap();
+    let mut preview = stack.command(&["program", "preview"]);
+    let said = succeed(preview.arg(&file).arg("--moves-out").arg(&moves));
+    assert_eq!(number(&said, "rise to a higher level"), 1, "{said}");
+    assert_eq!(number(&said, "keep their level"), 2, "{said}");
+    assert!(said.contains("1 Bronze -> Silver"), "{said}");
+    let moved = std::fs::read_to_string(&moves).unwrap();
+    assert_eq!(moved, "member_id,change,from,to\r\nm1,rises,Bronze,Silver\r\n");
+    assert_eq!(level("m1"), "bronze", "a preview moves nothing");
+    let first = succeed(&mut stack.command(&["program", "measure"]));
+    assert!(first.contains("is the first one"), "{first}");
+
+    succeed(stack.command(&["program", "publish"]).arg(&file));
+    // The functions see a new version within a minute.
+    let said = succeed(&mut stack.command(&["program", "measure"]));
+    assert!(said.contains("are found, to be measured by version 2"), "{said}");
+    let deadline = Deadline::after(Duration::from_mins(3));
+    while level("m1") != "silver" {
+        assert!(!deadline.left().is_zero(), "m1 has not come to silver");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!((level("m,2").as_str(), level("m3").as_str()), ("silver", "bronze"));
+    let said = succeed(&mut stack.command(&["program", "measure"]));
+    assert!(said.contains("were found before"), "{said}");
+
+    let why = ["--reason", "goodwill", "--by", "staff-12"];
+    let act = |arguments: &[&str]| stack.command(&[&["member"], arguments, &why].concat());
+    let given = ["give-level", "m3", "gold", "--through", "2099-12-31", "--key", "k1"];
+    let said = succeed(&mut act(&given));
+    assert!(said.contains("The level in force is Gold through 2099-12-31."), "{said}");
+    assert_eq!(level("m3"), "gold");
+    assert_eq!(succeed(&mut act(&given)), said, "done once under its key");
+    let other = ["give-level", "m3", "silver", "--through", "2099-12-31", "--key", "k1"];
+    assert!(fail(&mut act(&other)).contains("--key was used before"));
+    let said = succeed(&mut act(&["lift-level", "m3"]));
+    assert!(said.contains("The level in force is Bronze."), "{said}");
+    let said = fail(&mut act(&["lift-level", "m3"]));
+    assert!(said.contains("refused: no level was set that could be lifted"), "{said}");
+    let said = fail(&mut act(&["give-level", "m3", "ruby"]));
+    assert!(said.contains("refused: the program has no level ruby"), "{said}");
+    let said = fail(&mut act(&["reinstate", "m3", "1", "--through", "2099-12-31"]));
+    assert!(said.contains("refused: 0 points have expired but 1 were requested"), "{said}");
+    let said = fail(&mut act(&["extend", "m3", "--through", "2000-01-01"]));
+    assert!(said.contains("refused: there are no points that would last longer"), "{said}");
+    let wrong = ["member", "lift-level", "m3", "--reason", "So sorry", "--by", "staff-12"];
+    let said = fail(&mut stack.command(&wrong));
+    assert!(said.contains("--reason: a reason has 1 to 64 lower-case letters"), "{said}");
+}
+
 /// How many members are due by `day`.
 async fn due_by(ledger: &DynamoDbLedger, day: Date) -> usize {
     let mut number = 0;
