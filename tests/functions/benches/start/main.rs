@@ -49,8 +49,9 @@ struct Function {
     zip_bytes_max: usize,
 }
 
-const FUNCTIONS: [Function; 4] = [
+const FUNCTIONS: [Function; 5] = [
     Function { name: "accrue-points", zip_bytes_max: 2_200_000 },
+    Function { name: "evaluate-tier", zip_bytes_max: 2_300_000 },
     Function { name: "expire-points", zip_bytes_max: 2_250_000 },
     Function { name: "member-api", zip_bytes_max: 2_800_000 },
     Function { name: "publish-events", zip_bytes_max: 1_850_000 },
@@ -102,29 +103,31 @@ fn publish(engine: &Engine, tables: Tables) {
     runtime.block_on(ledger.publish(&loyalty_tests_simulate::program_of_the_year())).unwrap();
 }
 
-/// What `function` is given: batches of `messages`; a batch of their members, for whom nothing is due any
-/// more but at first; the question of each one's member; records of their accounts, of which nothing is told,
-/// since no bus of the engine's could hear it.
+/// What `function` is given: batches of `messages`, or growth of each one's member; a batch of their members, for
+/// whom nothing is due any more but at first; the question of each one's member; records of their accounts, of
+/// which nothing is told, since no bus of the engine's could hear it.
 fn events(function: &str, messages: &[&str]) -> Vec<String> {
-    if function == "accrue-points" {
-        let file = repository("functions/accrue-points/tests/events/sqs.json");
-        let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        let record = |(id, body): (usize, &&str)| {
-            let mut record = sample["Records"][0].clone();
-            record["messageId"] = json!(id.to_string());
-            record["body"] = json!(body);
-            record
-        };
-        let batch = |it: &[&str]| {
-            let records: Vec<Value> = it.iter().enumerate().map(record).collect();
-            json!({ "Records": records }).to_string()
-        };
-        return messages.chunks(BATCH).map(batch).collect();
-    }
     let member = |message: &&str| {
         let message: Value = serde_json::from_str(message).unwrap();
         message["member_id"].as_str().map(ToOwned::to_owned)
     };
+    if function == "accrue-points" {
+        return batches(function, messages, BATCH);
+    }
+    if function == "evaluate-tier" {
+        let growth = |(number, member): (usize, String)| {
+            let at = "2011-12-09T12:00:00Z";
+            json!({
+                "type": "growth.add", "member_id": member, "activity_id": number.to_string(),
+                "growth": 10, "at": at,
+            })
+            .to_string()
+        };
+        let members = messages.iter().filter_map(member).take(INVOCATIONS);
+        let reviews: Vec<String> = members.enumerate().map(growth).collect();
+        let reviews: Vec<&str> = reviews.iter().map(String::as_str).collect();
+        return batches(function, &reviews, 1);
+    }
     if function == "expire-points" {
         let file = repository("functions/expire-points/tests/events/sqs.json");
         let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
@@ -162,11 +165,28 @@ fn events(function: &str, messages: &[&str]) -> Vec<String> {
     messages.iter().filter_map(member).take(INVOCATIONS).map(question).collect()
 }
 
+/// `messages` as a queue hands them over, so many at a time.
+fn batches(function: &str, messages: &[&str], size: usize) -> Vec<String> {
+    let file = repository(&format!("functions/{function}/tests/events/sqs.json"));
+    let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let record = |(id, body): (usize, &&str)| {
+        let mut record = sample["Records"][0].clone();
+        record["messageId"] = json!(id.to_string());
+        record["body"] = json!(body);
+        record
+    };
+    let batch = |it: &[&str]| {
+        let records: Vec<Value> = it.iter().enumerate().map(record).collect();
+        json!({ "Records": records }).to_string()
+    };
+    messages.chunks(size).map(batch).collect()
+}
+
 /// Sees that `answer` to an event says that all went well.
 fn check(function: &str, answer: &str) -> Result<(), String> {
     let answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     let is_right = match function {
-        "accrue-points" | "expire-points" | "publish-events" => {
+        "accrue-points" | "evaluate-tier" | "expire-points" | "publish-events" => {
             answer["batchItemFailures"] == json!([])
         }
         _ => answer["statusCode"] == 200,
@@ -185,6 +205,7 @@ impl Environment {
             "accrue-points" => "AccruePointsFunction",
             "expire-points" => "ExpirePointsFunction",
             "publish-events" => "PublishEventsFunction",
+            "evaluate-tier" => "EvaluateTierFunction",
             _ => "MemberApiFunction",
         };
         let mut all = Vec::new();
@@ -202,6 +223,8 @@ impl Environment {
                         "ExpiryWorkQueue" => format!("{endpoint}/expiry-work"),
                         "UnhandledExpiryWorkQueue" => format!("{endpoint}/unhandled-expiry-work"),
                         "EventBus" => "events".to_owned(),
+                        "TierReviewsQueue" => format!("{endpoint}/tier-reviews"),
+                        "UnhandledTierReviewsQueue" => format!("{endpoint}/unhandled-tier-reviews"),
                         "MemberClaim" => "sub".to_owned(),
                         of => panic!("nothing is known that {name} could be: {of}"),
                     }
