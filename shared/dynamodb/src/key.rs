@@ -83,7 +83,19 @@ impl Key {
     /// Whether an entry can be here, or what is to become one: no account, no part but the first, and
     /// nothing that only counts others.
     pub(crate) fn is_of_entry(&self) -> bool {
-        !self.pk.starts_with(MEMBER) && self.sk != HEAD && !self.sk.contains(PART)
+        !self.pk.starts_with(MEMBER) && self.sk != HEAD && !self.is_later_part()
+    }
+
+    /// Whether a later part of a large entry is here. A refund's id may begin with a plus sign, so what stands
+    /// before the mark must be the sort key of an entry.
+    fn is_later_part(&self) -> bool {
+        let Some((entry, number)) = self.sk.rsplit_once(PART) else { return false };
+        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        let is_entry = match entry.split_once('#') {
+            Some((_, id)) => !id.is_empty(),
+            None => entry == ORDER || entry == CANCELLED,
+        };
+        is_number && is_entry
     }
 
     /// Whether it is in the partition of an order, which names no member.
@@ -112,6 +124,8 @@ pub(crate) const PROGRAMS: &str = "P";
 pub(crate) const ORDER: &str = "E";
 /// The sort key of what counts the others.
 pub(crate) const HEAD: &str = "H";
+/// The sort key of an order's cancellation.
+const CANCELLED: &str = "X";
 /// What stands between an entry's sort key and the number of its part. Ids escape it.
 const PART: &str = "#+";
 
@@ -143,7 +157,7 @@ pub(crate) fn read_due(text: &str) -> Option<(Date, MemberId)> {
 
 #[cfg(test)]
 mod tests {
-    use loyalty_domain::id::RefundId;
+    use loyalty_domain::id::{ChangeId, RefundId};
 
     use super::*;
 
@@ -177,6 +191,9 @@ mod tests {
         let entries = [
             CommandId::Order(order("a")),
             CommandId::Refund(order("a"), refund()),
+            CommandId::Refund(order("a"), RefundId::try_from("+1").unwrap()),
+            CommandId::Refund(order("a"), RefundId::try_from("+").unwrap()),
+            CommandId::Change(order("a"), ChangeId::try_from("+2").unwrap()),
             CommandId::Cancel(order("H")),
             CommandId::Opening(member()),
             CommandId::Due(member(), jiff::civil::date(2026, 1, 31)),
