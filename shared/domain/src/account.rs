@@ -313,7 +313,11 @@ impl Account {
     /// reviewed or begins, or what staff set ends. Maturing is not among it.
     pub fn due_after(&self) -> Option<Date> {
         let lots = self.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
-        let pending = self.pending.iter().map(|it| self.last_good_day(it.lot));
+        // What is gone as it matures falls due then. The day in UTC is early enough for every time zone.
+        let pending = self.pending.iter().map(|it| {
+            let matures_on = jiff::tz::TimeZone::UTC.to_datetime(it.matures_at).date();
+            self.last_good_day(it.lot).max(matures_on.yesterday().unwrap_or(matures_on))
+        });
         let days = lots.chain(pending).filter(|it| *it != NEVER);
         days.chain(self.tier.ends()).min()
     }

@@ -189,7 +189,8 @@ pub fn decide(
     request: &Request,
 ) -> Result<Decision, Rejection> {
     let at = account.clock.map_or(request.at, |clock| clock.max(request.at));
-    let work = || Work::new(program, account.clone(), at);
+    let is_late = account.clock.is_some_and(|clock| request.at < clock);
+    let work = || Work { is_late, ..Work::new(program, account.clone(), at) };
     match &request.command {
         Command::PayOrder(order) => {
             let waiting = match holds {
@@ -248,7 +249,8 @@ pub fn decide(
             let last = work.events.iter().rev().find_map(Event::fell_due_at);
             // Nothing due is said, too: it tells when to look again. A new account has no when.
             let last = last.or(work.account.clock);
-            work.at = last.unwrap_or(work.at);
+            // Versions in several time zones do not move it back.
+            work.at = last.unwrap_or(work.at).max(account.clock.unwrap_or(Timestamp::MIN));
             Ok(work.done(last.is_some()))
         }
     }
@@ -260,11 +262,13 @@ pub(crate) struct Work<'a> {
     pub(crate) account: Account,
     pub(crate) events: Vec<Event>,
     pub(crate) at: Timestamp,
+    /// Whether the request is older than the account's clock, and may be decided by an older version.
+    pub(crate) is_late: bool,
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn new(program: &'a Program, account: Account, at: Timestamp) -> Self {
-        Self { program, account, events: Vec::new(), at }
+        Self { program, account, events: Vec::new(), at, is_late: false }
     }
 
     pub(crate) fn record(&mut self, event: Event) -> Result<(), OutOfRange> {

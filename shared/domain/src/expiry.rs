@@ -10,6 +10,7 @@ use crate::{
     event::Event,
     id::ReasonCode,
     points::{OutOfRange, Points},
+    tier,
 };
 
 /// The last good day of points that never expire: the last day of the calendar.
@@ -152,7 +153,10 @@ impl Work<'_> {
     pub(crate) fn slide(&mut self, day: Date) -> Result<(), OutOfRange> {
         let earning = &self.program.spec().earning;
         if earning.expiry == Expiry::Sliding {
-            let through = earning.last_good_day(day)?;
+            // As of points that an order of this day earns.
+            let level = self.program.levels().get(tier::rank(self.program, &self.account));
+            let months = level.and_then(|it| it.expiry_months).or(earning.expiry_months);
+            let through = earning.last_good_day_after(months, day)?;
             self.lengthen(through, Cause::Activity)?;
         }
         Ok(())

@@ -346,7 +346,7 @@ pub struct LevelSpec {
     #[serde(default, skip_serializing_if = "is_false")]
     pub invite_only: bool,
     /// Whether no review, no refund and no new version lowers a member who has this level, or a higher one,
-    /// below it.
+    /// below it; not of one that staff invite to.
     #[serde(default, skip_serializing_if = "is_false")]
     pub floor: bool,
     /// Months of life of points that members of this level earn; without it, those of `earning`.
@@ -514,7 +514,8 @@ impl Program {
 
     /// The level below which a member of `rank` does not fall by what counts.
     pub fn floor_of(&self, rank: Rank) -> Rank {
-        self.levels().iter().take(rank.saturating_add(1)).rposition(|it| it.floor).unwrap_or(0)
+        let mut levels = self.levels().iter().take(rank.saturating_add(1));
+        levels.rposition(|it| it.floor && !it.invite_only).unwrap_or(0)
     }
 
     /// The campaigns for which an order of `channel`, paid on `paid_on`, comes into question, with
@@ -670,6 +671,9 @@ pub enum Problem {
     /// Points that never expire have months, days or a rounding.
     #[error("points never expire, so this says nothing")]
     NeverExpires,
+    /// Points of a campaign have months of their own although all points slide.
+    #[error("all points slide, so those of a campaign have no months of their own")]
+    SlidesAnyway,
     /// The last good day is moved to days of the year and by a rounding.
     #[error(
         "the last good day is moved either to `expiry_dates` or by `expiry_rounding`, not both"
@@ -976,7 +980,9 @@ fn check_campaigns(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Condition
             (None, Some(Points::ZERO)) => mistakes.add(path("points"), Problem::Zero),
             (Some(_), None) | (None, Some(_)) => (),
         }
-        if campaign.expiry_months.is_some_and(|it| it > MONTHS_MAX) {
+        if campaign.expiry_months.is_some() && spec.earning.expiry == Expiry::Sliding {
+            mistakes.add(path("expiry_months"), Problem::SlidesAnyway);
+        } else if campaign.expiry_months.is_some_and(|it| it > MONTHS_MAX) {
             mistakes.add(path("expiry_months"), Problem::TooLarge(MONTHS_MAX));
         }
         if let (Some(from), Some(until)) = (campaign.from, campaign.until)

@@ -162,6 +162,15 @@ pub(crate) fn start(
     let Some(NextLevel { level, from }) = account.tier.next() else { return Ok(None) };
     let month = Month::of(*from);
     let reached = program.rank_of(level).unwrap_or(0);
+    // A review, or another version, may have given it before.
+    let earned = earned_rank(program, account);
+    if earned >= reached
+        && let (Some(level), Some(valid_through)) =
+            (account.tier.level.clone(), account.tier.valid_through)
+    {
+        let before = LevelBefore::Same;
+        return Ok(Some(Event::LevelBegan { at, level, valid_through, before }));
+    }
     let rank = qualified(program, account, month.plus(-1)?)?.min(reached);
     let begun = program.levels().get(rank);
     let Some(begun) = begun.filter(|_| rank > earned_rank(program, account)) else {
@@ -243,8 +252,8 @@ pub struct Preview {
     pub is_at_risk: bool,
 }
 
-/// What `program` would make of the level of `account`, which is brought to the instant `at` under the version
-/// before, where `program` measures it.
+/// What `program` would make of the level of `account`, which is brought to just before the instant `at` under the
+/// version before, where `program` decides what falls due and measures it.
 ///
 /// # Errors
 ///
@@ -264,6 +273,12 @@ pub fn preview(program: &Program, account: Account, at: Timestamp) -> Result<Pre
 impl Work<'_> {
     /// Raises or renews the level, if the window that ends with `month`, which is now, qualifies for it.
     pub(crate) fn measure(&mut self, month: Month) -> Result<(), OutOfRange> {
+        // A level that an older version does not know was given by a newer one, and is not below what a request
+        // reaches that comes late.
+        let is_known = |it: &LevelId| self.program.rank_of(it).is_some();
+        if self.is_late && !self.account.tier.level.as_ref().is_none_or(is_known) {
+            return Ok(());
+        }
         let qualified = qualified(self.program, &self.account, month)?;
         let current = earned_rank(self.program, &self.account);
         if qualified == 0 || qualified < current {
@@ -387,7 +402,8 @@ impl Work<'_> {
         self.measured_anew()?;
         // Nothing that comes later is late for having been measured.
         if self.events.last().is_none_or(|it| it.fell_due_at().is_some()) {
-            self.at = self.events.last().and_then(Event::fell_due_at).unwrap_or(clock);
+            let last = self.events.last().and_then(Event::fell_due_at);
+            self.at = last.unwrap_or(clock).max(clock);
         }
         Ok(self.done(true))
     }

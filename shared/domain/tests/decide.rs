@@ -3941,3 +3941,112 @@ fn staff_bring_back_what_expired_and_no_more_and_it_pays_a_debt_first() {
     shop.does(reinstates("2024-01-24T12:00Z", 40, "2024-03-31"));
     assert_eq!(shop.balance(), "available 10, pending 0, debt 0");
 }
+
+/// Silver and gold, and platinum from 1,000.00 on since 1 June.
+fn newer_with_platinum() -> Value {
+    json!({"tiers": {"levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "silver", "name": "Silver", "spend": "100.00", "orders": 3},
+        {"id": "gold", "name": "Gold", "spend": "500.00"},
+        {"id": "platinum", "name": "Platinum", "spend": "1000.00"},
+    ]}})
+}
+
+#[test]
+fn an_order_that_is_late_for_an_older_version_does_not_lower_a_level_that_only_a_newer_one_has() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-03-10T12:00Z", 120_000));
+    shop.publishes("2024-06-01", newer_with_platinum());
+    shop.does(order("B", "2024-06-02T12:00Z", 100));
+    assert_eq!(shop.level(), "platinum through 2025-06-30");
+
+    shop.does(order("late", "2024-05-31T12:00Z", 100));
+
+    assert_eq!(
+        (shop.level().as_str(), shop.levels().as_str()),
+        ("platinum through 2025-06-30", "")
+    );
+}
+
+#[test]
+fn a_level_that_was_given_before_it_was_to_begin_begins_as_it_is() {
+    let mut shop = Shop::of(levels_with(&json!({"start": "next_period"})));
+    shop.does(order("A", "2024-01-10T12:00Z", 50_000));
+    shop.changes_its_program(levels_with(&json!({"start": "at_once"})));
+    shop.does(order("B", "2024-01-11T12:00Z", 100));
+    assert_eq!(shop.level(), "gold through 2025-01-31");
+
+    let begun = shop.as_of("2024-02-01T00:00Z");
+
+    assert_eq!(
+        (begun.fell_due().as_str(), begun.level().as_str()),
+        ("began gold", "gold through 2025-01-31")
+    );
+    assert!(begun.account.tier.beside.is_none());
+}
+
+#[test]
+fn nobody_falls_to_a_level_to_which_staff_invite_even_if_it_is_a_floor() {
+    let mut shop = Shop::of(json!({"tiers": {"review": "to_qualifying", "levels": [
+        {"id": "blue", "name": "Blue"},
+        {"id": "circle", "name": "Circle", "invite_only": true, "floor": true},
+        {"id": "gold", "name": "Gold", "spend": "500.00"},
+    ]}}));
+    shop.does(order("A", "2024-01-10T12:00Z", 50_000));
+
+    assert_eq!(shop.as_of("2025-02-01T00:00Z").level(), "blue");
+}
+
+#[test]
+fn points_slide_by_the_months_of_the_level_that_the_member_has() {
+    let mut spec = own_expiry();
+    spec["campaigns"] = json!([]);
+    merge(&mut spec, sliding());
+    let mut shop = Shop::of(spec);
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000));
+    assert_eq!(shop.lots(), "2025-01-10 100");
+
+    shop.does(order("B", "2024-06-15T12:00Z", 5_000));
+
+    assert_eq!(shop.lots(), "2026-06-15 100, 2026-06-15 50");
+}
+
+#[test]
+fn points_that_are_gone_as_they_mature_are_looked_at_then_and_not_every_night_before() {
+    let mut shop = Shop::of(json!({"earning": {"pending_days": 60, "expiry_months": 1}}));
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000));
+
+    assert_eq!(shop.due_after(None), "2024-03-09");
+    shop.does(post_due("2024-03-11T00:00Z"));
+    assert_eq!(shop.fell_due(), "lapsed 100");
+}
+
+#[test]
+fn a_preview_decides_the_reviews_of_the_first_day_as_the_new_version_will() {
+    let mut shop = Shop::of(silver_and_gold());
+    shop.does(order("A", "2024-01-10T12:00Z", 15_000));
+    shop.does(order("B", "2025-01-15T12:00Z", 5_000));
+    assert_eq!(shop.level(), "silver through 2025-01-31");
+    let version = |silver: &str| {
+        json!({"tiers": {"levels": [
+            {"id": "blue", "name": "Blue"},
+            {"id": "silver", "name": "Silver", "spend": silver},
+        ]}})
+    };
+    // Its level ends with the day before.
+    let begins = "2025-02-01T00:00Z";
+    for (silver, before, after) in [("40.00", 1, 1), ("60.00", 1, 0)] {
+        let mut shop = shop.clone();
+        shop.publishes("2025-02-01", version(silver));
+        let last = at(begins).checked_sub(jiff::ToSpan::nanosecond(1)).unwrap();
+        let old = shop.program_at(last);
+        let (account, _) = due::bring_to(old, shop.account.clone(), last).unwrap();
+        shop.program = shop.versions.get(1).unwrap().clone();
+        let preview = tier::preview(&shop.program, account, at(begins)).unwrap();
+
+        shop.does(measured(2, begins));
+
+        assert_eq!((preview.before, preview.after), (before, after), "{silver}");
+        assert_eq!(tier::rank(&shop.program, &shop.account), after, "{silver}");
+    }
+}

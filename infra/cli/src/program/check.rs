@@ -73,6 +73,7 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         | Problem::GivesBoth
         | Problem::NeverExpires
         | Problem::RoundingAndDates
+        | Problem::SlidesAnyway
         | Problem::EndsBeforeStart(_) => false,
     }
 }
@@ -112,6 +113,7 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::GivesBoth
         | Problem::NoExpiry
         | Problem::RoundingAndDates
+        | Problem::SlidesAnyway
         | Problem::RepeatedPeriod => problem.to_string(),
     };
     let help = help(path, key, problem);
@@ -148,7 +150,9 @@ fn beside(
             let mut conditions = CONDITIONS.iter().map(|it| format!("{level}.{it}"));
             Some((conditions.find(|it| findings.has(it))?, "this is a condition"))
         }
-        Problem::NeverExpires => Some(("earning.expiry".to_owned(), "this says so")),
+        Problem::NeverExpires | Problem::SlidesAnyway => {
+            Some(("earning.expiry".to_owned(), "this says so"))
+        }
         Problem::RoundingAndDates => {
             Some(("earning.expiry_rounding".to_owned(), "it is moved here already"))
         }
@@ -259,6 +263,9 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         Problem::GivesBoth => "keep one of them, or make two campaigns".to_owned(),
         Problem::EndsBeforeStart(_) => "write a later day, or exchange `from` and `until`".to_owned(),
         Problem::NoExpiry => "write `expiry_months = 12`, or `expiry = \"never\"`".to_owned(),
+        Problem::SlidesAnyway => {
+            format!("take `{key}` out, or let points live for a fixed time")
+        }
         Problem::NeverExpires => {
             format!("take `{key}` out, or `expiry` if points shall expire")
         }
