@@ -59,9 +59,10 @@ impl<L: Ledger + Accounts + Members, P: Programs, Q: Queue<Review>, D: DeadLette
             }
         };
         let version = program.spec().version;
+        let again = plan.again;
         let marker = [CommandId::Version(version)];
         let known = self.ledger.find_entries(&marker, Reading::Cheap).await;
-        if !known.map_err(|error| Failure::Again(error.into()))?.is_empty() {
+        if !known.map_err(|error| Failure::Again(error.into()))?.is_empty() && !again {
             info!(message_id, version, because = "done before", "nobody is to be measured");
             return Ok(());
         }
@@ -93,7 +94,7 @@ impl<L: Ledger + Accounts + Members, P: Programs, Q: Queue<Review>, D: DeadLette
         metrics.add(PLANNED, planned.try_into().unwrap_or(u64::MAX));
         let is_whole = next.is_none();
         if let Some(MembersPlace(after)) = next {
-            let rest = PlanMeasuring { version: Some(version), after: Some(after) };
+            let rest = PlanMeasuring { version: Some(version), after: Some(after), again };
             self.queue.send(&[Review::Plan(rest)]).await.map_err(Failure::Again)?;
         } else {
             let mut patience = FullJitter::until(shift.deadline.or_after(PATIENCE));

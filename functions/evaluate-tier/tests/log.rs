@@ -26,7 +26,7 @@ fn no_line_of_the_log_has_a_member_an_actor_or_a_body() {
     let act = |level: &str| {
         serde_json::json!({
             "type": "level.override", "member_id": "m2", "level": level, "kind": "courtesy",
-            "reason": "secret", "actor": "SECRET", "key": level, "at": "2026-06-01T04:00:00Z",
+            "through": null, "reason": "secret", "actor": "SECRET", "key": level, "at": "2026-06-01T04:00:00Z",
         })
     };
 

@@ -42,7 +42,7 @@ enum Command {
     Redrive(stack::redrive::Redrive),
     Republish(stack::republish::Republish),
     RunDay(stack::run_day::RunDay),
-    /// Checks a program file, explains it in plain sentences, or publishes it.
+    /// Checks a program file, explains it, says whom it would concern, publishes it, or measures everybody by it.
     #[command(subcommand)]
     Program(program::ProgramCommand),
     Test(test::Test),

@@ -113,10 +113,9 @@ pub struct OverrideLevel {
     pub level: LevelId,
     /// In which way.
     pub kind: LevelKind,
-    /// Its last day. Without it: until it is lifted.
-    #[serde(default, deserialize_with = "json::day_if_any")]
-    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Day>"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Its last day. `null`: until it is lifted. It must be said, since one that is misspelled would be none.
+    #[serde(deserialize_with = "json::day_if_any")]
+    #[cfg_attr(feature = "schemas", schemars(required, with = "Option<schema::Day>"))]
     pub through: Option<Date>,
     /// Why.
     #[cfg_attr(feature = "schemas", schemars(with = "schema::Reason"))]
@@ -221,6 +220,10 @@ pub struct PlanMeasuring {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schemas", schemars(length(max = 4096)))]
     pub after: Option<String>,
+    /// Whether all are to be found although they were found before: what came into the ledger since then, such
+    /// as a history, was decided by its own dates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// Members are to be measured by a new version of the program.
@@ -457,7 +460,7 @@ mod tests {
             at: at(),
         };
         let task = CompleteTask { member_id: id("m1"), task: id("profile"), at: at() };
-        let rest = PlanMeasuring { version: Some(2), after: Some("M#1".to_owned()) };
+        let rest = PlanMeasuring { version: Some(2), after: Some("M#1".to_owned()), again: true };
         [
             (
                 Review::Grow(growth),
@@ -473,7 +476,7 @@ mod tests {
             ),
             (
                 Review::Override(violation),
-                r#"{"type":"level.override","member_id":"m1","level":"gold","kind":"violation","reason":"goodwill","actor":"staff-7","key":"k1","at":"2026-06-30T12:00:00Z"}"#,
+                r#"{"type":"level.override","member_id":"m1","level":"gold","kind":"violation","through":null,"reason":"goodwill","actor":"staff-7","key":"k1","at":"2026-06-30T12:00:00Z"}"#,
             ),
             (
                 Review::Lift(lift),
@@ -488,7 +491,10 @@ mod tests {
                 r#"{"type":"points.reinstate","member_id":"m1","points":70,"through":"2027-12-31","reason":"goodwill","actor":"staff-7","key":"k4","at":"2026-06-30T12:00:00Z"}"#,
             ),
             (Review::Plan(PlanMeasuring::default()), r#"{"type":"measure.plan"}"#),
-            (Review::Plan(rest), r#"{"type":"measure.plan","version":2,"after":"M#1"}"#),
+            (
+                Review::Plan(rest),
+                r#"{"type":"measure.plan","version":2,"after":"M#1","again":true}"#,
+            ),
             (
                 Review::Measure(MeasureMembers { version: 2, member_ids: vec![id("a"), id("b")] }),
                 r#"{"type":"measure.members","version":2,"member_ids":["a","b"]}"#,
@@ -631,8 +637,11 @@ mod tests {
     fn ten_of_the_largest_messages_fit_one_call_of_the_queue() {
         let longest = "\"".repeat(128);
         let measure = MeasureMembers { version: u32::MAX, member_ids: vec![id(&longest); 100] };
-        let plan =
-            PlanMeasuring { version: Some(u32::MAX), after: Some("\"".repeat(PLACE_BYTES_MAX)) };
+        let plan = PlanMeasuring {
+            version: Some(u32::MAX),
+            after: Some("\"".repeat(PLACE_BYTES_MAX)),
+            again: true,
+        };
 
         for review in [Review::Measure(measure), Review::Plan(plan)] {
             assert!(10 * review.body().unwrap().len() < BODY_BYTES_MAX);

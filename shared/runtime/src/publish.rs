@@ -149,7 +149,11 @@ pub async fn put_all<P: Patience>(
                                 places.push(*place);
                             }
                             // A bus that says nothing of an event may not have it.
-                            None => again.push(*place),
+                            None => {
+                                let because = || NotPut("it said nothing of it".to_owned());
+                                not_taken.because.get_or_insert_with(|| Box::new(because()));
+                                again.push(*place);
+                            }
                         }
                     }
                 }

@@ -125,7 +125,11 @@ fn a_version_that_is_overtaken_in_the_midst_measures_nobody_more() {
     assert_eq!(pages(&shop), [40]);
 
     let tomorrow = now() + 24.hours();
-    let rest = PlanMeasuring { version: Some(2), after: Some("m2".to_owned()) };
+    let rest = PlanMeasuring {
+        version: Some(2),
+        after: Some("m2".to_owned()),
+        ..PlanMeasuring::default()
+    };
     shop.queue.put(&Review::Plan(rest).body().unwrap());
     shop.run_killed(tomorrow, usize::MAX);
     let by_two = shop.measured();
@@ -149,7 +153,8 @@ fn a_walk_that_is_cut_goes_on_where_it_was() {
 
     let sent = shop.queue.sent.lock().unwrap();
     let follow_ups: Vec<_> = sent.iter().filter(|it| matches!(it, Review::Plan(_))).collect();
-    let Some(Review::Plan(PlanMeasuring { version: Some(2), after: Some(_) })) = follow_ups.first()
+    let Some(Review::Plan(PlanMeasuring { version: Some(2), after: Some(_), again: false })) =
+        follow_ups.first()
     else {
         panic!("{follow_ups:?}")
     };

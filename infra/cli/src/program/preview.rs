@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, ToSpan as _, civil::Date};
 use loyalty_domain::{
     due,
     id::MemberId,
@@ -92,7 +92,10 @@ struct Reading<'a> {
     stack: &'a Stack,
     before: &'a Program,
     program: &'a Program,
+    /// The first instant of the new version, and the last one before it: what falls due at the former is
+    /// decided by the new version.
     at: Timestamp,
+    before_at: Timestamp,
     items: Arc<AtomicU64>,
     unreadable: AtomicU64,
     moves: Mutex<Moves>,
@@ -122,14 +125,25 @@ impl Preview {
             .filter(|it| it.spec().version < program.spec().version)
             .cloned()
             .collect();
-        let before = in_force(&others, at)
-            .ok_or_else(|| StackError::NoProgram { title: stack.title.clone() })?;
+        let Some(before) = in_force(&others, at) else {
+            let newest = programs.iter().map(|it| it.spec().version).max();
+            let title = stack.title.clone();
+            return Err(match newest {
+                None => StackError::NoProgram { title },
+                Some(newest) => {
+                    let version = program.spec().version;
+                    StackError::VersionNotRaised { version, newest, title }
+                }
+            }
+            .into());
+        };
         let items = stack.wait(stack.ledger().items_about()).unwrap_or(0);
         let reading = Reading {
             stack: &stack,
             before,
             program: &program,
             at,
+            before_at: at.checked_sub(1.nanosecond()).unwrap_or(at),
             items: Arc::default(),
             unreadable: AtomicU64::new(0),
             moves: Mutex::default(),
@@ -164,7 +178,7 @@ impl Reading<'_> {
             self.items.fetch_add(items, Ordering::Relaxed);
             self.unreadable.fetch_add(size(unreadable.len()), Ordering::Relaxed);
             for (member_id, account) in accounts {
-                let measured = due::bring_to(self.before, account, self.at)
+                let measured = due::bring_to(self.before, account, self.before_at)
                     .and_then(|(account, _)| tier::preview(self.program, account, self.at));
                 match measured {
                     Ok(preview) => self.count(member_id, preview),

@@ -23,6 +23,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// measured once by each version, however often this is run. `program preview` says before whom it concerns.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Measure {
+    /// Finds all accounts once more, after a history was imported for instance. Who was measured is not measured
+    /// twice.
+    #[arg(long)]
+    again: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -44,15 +48,22 @@ impl Measure {
             .map_err(StackError::Output);
         }
         let is_done = stack.wait(is_found(&stack, version))?;
-        if !is_done {
-            let plan = Review::Plan(PlanMeasuring { version: Some(version), after: None });
+        if !is_done || self.again {
+            let (version, again) = (Some(version), self.again);
+            let plan = Review::Plan(PlanMeasuring { version, after: None, again });
             let body = plan.body().map_err(|error| StackError::ReviewNotSent(error.into()))?;
             let queue_url = &stack.outputs.tier_reviews_queue_url;
             let sent = stack.sqs().send_message().queue_url(queue_url).message_body(body).send();
             stack.wait(sent).map_err(|error| StackError::ReviewNotSent(error.into()))?;
+        }
+        if !is_done {
             stack.wait(found(&stack, version))?;
         }
-        let when = if is_done { "were found before" } else { "are found" };
+        let when = match (is_done, self.again) {
+            (true, true) => "are looked for once more",
+            (true, false) => "were found before",
+            (false, _) => "are found",
+        };
         writeln!(
             out,
             "All accounts of {title} {when}, to be measured by version {version} of {name}.\nWhat waits on the \

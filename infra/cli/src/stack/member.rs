@@ -26,8 +26,8 @@ use super::{
 };
 use crate::simulate::{day, report::count};
 
-/// How long an answer is waited for: what fails comes back within a minute.
-const GIVEN_UP: Duration = Duration::from_mins(5);
+/// How long an answer is waited for: what fails comes back after six minutes, and a sweep may be before it.
+const GIVEN_UP: Duration = Duration::from_mins(40);
 /// The pause before the ledger is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -150,10 +150,21 @@ impl MemberCommand {
         let Ok(Asked::One(request)) = review.into_asked(clock::now()) else {
             return Err(StackError::NothingToDo);
         };
-        let queue_url = &stack.outputs.tier_reviews_queue_url;
-        let sent = stack.sqs().send_message().queue_url(queue_url).message_body(body).send();
-        stack.wait(sent).map_err(|error| StackError::ReviewNotSent(error.into()))?;
-        let entry = stack.wait(answered(&stack, &request))?;
+        let key = key_of(&request);
+        let before = stack.wait(found(&stack, &request))?;
+        let entry = if let Some(before) = before {
+            before
+        } else {
+            // Said before anything can be done, so that it can be repeated whatever comes.
+            drop(writeln!(io::stderr(), "Under the key {key}."));
+            let queue_url = &stack.outputs.tier_reviews_queue_url;
+            let sent = stack.sqs().send_message().queue_url(queue_url).message_body(body).send();
+            stack.wait(sent).map_err(|error| {
+                let (key, source) = (key.clone(), error.into());
+                StackError::ActNotSent { key, source }
+            })?;
+            stack.wait(answered(&stack, &request, key))?
+        };
         if entry.fingerprint != request.fingerprint() {
             return Err(StackError::KeyUsed);
         }
@@ -206,17 +217,22 @@ impl MemberCommand {
     }
 }
 
+/// The entry of `request`, if there is one.
+async fn found(stack: &Stack, request: &Request) -> Result<Option<Arc<Entry>>, StackError> {
+    let ids = std::slice::from_ref(&request.id);
+    let found = stack.ledger().find_entries(ids, Reading::Newest).await;
+    Ok(found.map_err(StackError::NotRead)?.pop())
+}
+
 /// The entry of `request`, as soon as there is one.
-async fn answered(stack: &Stack, request: &Request) -> Result<Arc<Entry>, StackError> {
+async fn answered(stack: &Stack, request: &Request, key: String) -> Result<Arc<Entry>, StackError> {
     let until = Deadline::after(GIVEN_UP);
     loop {
-        let ids = std::slice::from_ref(&request.id);
-        let found = stack.ledger().find_entries(ids, Reading::Newest).await;
-        if let Some(entry) = found.map_err(StackError::NotRead)?.pop() {
+        if let Some(entry) = found(stack, request).await? {
             return Ok(entry);
         }
         if until.left().is_zero() {
-            return Err(StackError::ActNotAnswered);
+            return Err(StackError::ActNotAnswered { key });
         }
         tokio::time::sleep(PAUSE).await;
     }

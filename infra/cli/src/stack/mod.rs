@@ -205,17 +205,26 @@ pub(crate) enum StackError {
     #[error("{argument}: {what}")]
     Argument { argument: &'static str, what: String },
     /// What staff want could not be put on the queue.
-    #[error("it could not be put on the queue; nothing was done")]
+    #[error("it could not be put on the queue")]
     ReviewNotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody knows whether what staff want is on the queue.
+    #[error(
+        "it is not known whether it is on the queue: repeat it with --key {key}, which does it once"
+    )]
+    ActNotSent {
+        key: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It is about nobody.
     #[error("nothing was to be done")]
     NothingToDo,
     /// The ledger has no answer yet.
     #[error(
         "there is no answer yet: `cargo loyalty redrive` shows whether the message could not be handled; \
-         repeated with the same --key it is not done twice"
+         repeat it with --key {key}, which does it once"
     )]
-    ActNotAnswered,
+    ActNotAnswered { key: String },
     /// The same key was used for something else.
     #[error("this --key was used before for something else, which stands: use another one")]
     KeyUsed,
@@ -236,6 +245,9 @@ pub(crate) enum StackError {
     /// A version begins on a day that has no first instant.
     #[error("{day} has no first instant: write an `effective` day that has")]
     NoFirstInstant { day: Date },
+    /// A version is not newer than those that are there.
+    #[error("version {version} is not newer than the {newest} of {title}: raise `version`")]
+    VersionNotRaised { version: u32, newest: u32, title: String },
     /// A time has no length.
     #[error("nothing lies between --from and --to: --to is the later one, and itself not told")]
     NoTime,
@@ -554,10 +566,15 @@ impl Status {
             let more = stack.wait(send::waiting(&stack, queue_url))?;
             unhandled = u64::saturating_add(unhandled, more);
         }
+        let nights = stack.wait(send::waiting(&stack, &outputs.expiry_work_queue_url))?;
+        let reviews = stack.wait(send::waiting(&stack, &outputs.tier_reviews_queue_url))?;
         let write = |out: &mut dyn Write| {
             writeln!(out, "API           {}", stack.api())?;
             writeln!(out, "orders queue  {}", outputs.orders_queue_url)?;
-            writeln!(out, "waiting       {waiting}")?;
+            writeln!(
+                out,
+                "waiting       {waiting} (expiry work {nights}, tier reviews {reviews})"
+            )?;
             writeln!(out, "dead letters  {unhandled}")?;
             if unhandled > 0 {
                 let flags = stack.flags();
