@@ -43,8 +43,15 @@ pub fn due_after(
     let told = account.announced_through.max(posted_at.map(|it| program.calendar().day_of(it)));
     let is_new = |day: &Date| told.is_none_or(|told| told < *day);
     let lots = account.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
-    let pending = account.pending.iter().map(|it| account.last_good_day(it.lot));
-    let points = lots.chain(pending).flat_map(|it| days(points_days, it));
+    // Points on their way are told of once they are there, if that is later and they are not gone.
+    let pending = account.pending.iter().flat_map(|it| {
+        let last_good_day = account.last_good_day(it.lot);
+        let there_on = program.calendar().day_of(it.matures_at).tomorrow().unwrap_or(Date::MAX);
+        days(points_days, last_good_day)
+            .map(move |day| day.max(there_on))
+            .filter(move |day| *day <= last_good_day)
+    });
+    let points = lots.flat_map(|it| days(points_days, it)).chain(pending);
     let levels = loss(program, account).into_iter().flat_map(|it| days(tier_days, it));
     let told = points.chain(levels).filter(is_new).filter_map(|it| it.yesterday().ok());
     told.chain(account.due_after()).min()

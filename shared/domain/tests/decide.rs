@@ -4050,3 +4050,21 @@ fn a_preview_decides_the_reviews_of_the_first_day_as_the_new_version_will() {
         assert_eq!(tier::rank(&shop.program, &shop.account), after, "{silver}");
     }
 }
+
+#[test]
+fn points_that_wait_on_the_day_of_their_reminder_are_told_of_once_they_are_there() {
+    let mut shop = Shop::of(json!({
+        "earning": {"pending_days": 14, "expiry_months": 1},
+        "reminders": {"points_days": [30]},
+    }));
+    shop.does(order("A", "2024-01-10T12:00Z", 10_000));
+    shop.does(post_due("2024-01-12T00:00Z"));
+    assert_eq!(shop.told(), "");
+    // They mature in the midst of the 24th.
+    assert_eq!(shop.due_after(Some("2024-01-12T00:00Z")), "2024-01-24");
+
+    shop.does(post_due("2024-01-25T00:00Z"));
+
+    assert_eq!(shop.told(), "100 through 2024-02-10");
+    assert_eq!(shop.due_after(Some("2024-01-25T00:00Z")), "2024-02-10");
+}
