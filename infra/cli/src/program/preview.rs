@@ -110,6 +110,10 @@ impl Preview {
             .calendar()
             .midnight(effective)
             .map_err(|OutOfRange| StackError::NoFirstInstant { day: effective })?;
+        if self.moves_out.as_deref() == Some(self.file.as_path()) {
+            let what = "is the program's own file: name another one".to_owned();
+            return Err(StackError::Argument { argument: "--moves-out", what }.into());
+        }
         // Said before an hour of reading, and not after it.
         let file = match &self.moves_out {
             Some(path) => {
