@@ -173,7 +173,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn put(&self, body: &str) {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let (id, body) = (format!("m{number}"), body.to_owned());
+        let (id, body) = (format!("delivery-{number}"), body.to_owned());
         self.waiting.lock().unwrap().push_back(Message { id, body, received: 0 });
     }
 
