@@ -1,8 +1,8 @@
 //! What is to be done about levels, and what staff do to a member's points: the messages of our own queue
 //! `tier-reviews`. The latter are here because they come from the same people, one member at a time.
 //!
-//! Our own functions and commands send them, so they come bare and without a version, as those of
-//! [`work`](crate::work) do: a field may be added with a default and never be taken away.
+//! Our own functions and commands send them, and a shop's own systems may (docs/guides/levels.md). They come bare
+//! and without a version, as those of [`work`](crate::work) do: a field may be added with a default and never be taken away.
 
 use std::num::NonZeroU32;
 

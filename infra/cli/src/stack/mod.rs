@@ -3,7 +3,7 @@
 //! Read in this order: [`tools`], which are pinned; [`local`], the local AWS; [`issuer`], who signs tokens;
 //! [`deploy`], the very template; [`target`], which stack a command is about; [`send`], events onto the
 //! queue in their order; [`import`] and [`redrive`], which use it; [`republish`], which tells the shop again;
-//! [`run_day`], a night at once.
+//! [`run_day`], a night at once; [`measure`], everybody by a new version; [`member`], one member by staff.
 
 pub(crate) mod deploy;
 pub(crate) mod import;
