@@ -2,7 +2,8 @@
 //!
 //! Read in this order:
 //!
-//! 1. [`points`], [`rate`], [`money`], [`calendar`], [`id`]: what numbers, days and names may be;
+//! 1. [`points`], [`rate`], [`money`], [`calendar`], [`id`]: what numbers, days and names may be; [`contact`] and
+//!    [`code`]: what members tell of themselves, and what they give to friends;
 //! 2. [`program`] and [`expiry`]: what a shop decides;
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
@@ -12,7 +13,9 @@
 
 pub mod account;
 pub mod calendar;
+pub mod code;
 pub mod command;
+pub mod contact;
 pub mod decide;
 pub mod due;
 pub mod earning;
@@ -26,5 +29,6 @@ pub mod points;
 pub mod program;
 pub mod rate;
 pub mod reminder;
+mod script;
 pub mod tier;
 pub mod timeline;
