@@ -7,6 +7,7 @@
 pub mod due;
 pub mod members;
 pub mod memory;
+pub mod profile;
 pub mod program;
 pub mod statement;
 
