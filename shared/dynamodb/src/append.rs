@@ -22,8 +22,8 @@ use crate::{
     key::{Key, due},
 };
 
-const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
-const PUT_ITEM: &str = "PutItem";
+pub(crate) const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
+pub(crate) const PUT_ITEM: &str = "PutItem";
 
 /// One write, and what it means if its condition fails.
 struct Write {
@@ -145,17 +145,8 @@ impl DynamoDbLedger {
         if let Some(index) = claim {
             return Ok(Appended::ClaimFailed { index });
         }
-        let codes = || reasons.iter().map(code);
-        if codes().any(|it| matches!(it, "ConditionalCheckFailed" | "TransactionConflict")) {
-            return Ok(Appended::Raced);
-        }
-        let source = Box::new(Cancelled(codes().collect::<Vec<_>>().join(", ")));
-        let is_our_mistake =
-            |it| matches!(it, "ValidationError" | "ItemCollectionSizeLimitExceeded");
-        if codes().any(is_our_mistake) {
-            return Err(LedgerError::Corrupt(source));
-        }
-        Err(LedgerError::Unavailable { operation: TRANSACT_WRITE_ITEMS, source })
+        raced_or_failed(reasons)?;
+        Ok(Appended::Raced)
     }
 
     /// What stands where an entry was to be put: the same id's entry, or a mark that we overlooked.
@@ -332,10 +323,28 @@ fn as_read(item: TransactWriteItem) -> Write {
     Write { item, role: Role::AsRead }
 }
 
-fn put_item(put: Result<Put, BuildError>) -> Result<TransactWriteItem, LedgerError> {
+pub(crate) fn put_item(put: Result<Put, BuildError>) -> Result<TransactWriteItem, LedgerError> {
     Ok(TransactWriteItem::builder().put(put.map_err(corrupt)?).build())
 }
 
-fn code(reason: &CancellationReason) -> &str {
+/// Whether a cancelled transaction only met others, so that it may be decided again.
+///
+/// # Errors
+///
+/// What else cancelled it.
+pub(crate) fn raced_or_failed(reasons: &[CancellationReason]) -> Result<(), LedgerError> {
+    let codes = || reasons.iter().map(code);
+    if codes().any(|it| matches!(it, "ConditionalCheckFailed" | "TransactionConflict")) {
+        return Ok(());
+    }
+    let source = Box::new(Cancelled(codes().collect::<Vec<_>>().join(", ")));
+    let is_our_mistake = |it| matches!(it, "ValidationError" | "ItemCollectionSizeLimitExceeded");
+    if codes().any(is_our_mistake) {
+        return Err(LedgerError::Corrupt(source));
+    }
+    Err(LedgerError::Unavailable { operation: TRANSACT_WRITE_ITEMS, source })
+}
+
+pub(crate) fn code(reason: &CancellationReason) -> &str {
     reason.code().unwrap_or("None")
 }

@@ -25,13 +25,14 @@ const PART_BYTES_MAX: usize = 380_000;
 
 /// The attribute with the shape's version.
 const VERSION: &str = "v";
-/// The attribute with the body, as `MessagePack`; of a version of the program, as the text of its JSON.
+/// The attribute with the body, as `MessagePack`; of a version of the program and of a profile, as the text of
+/// its JSON.
 pub(crate) const BODY: &str = "b";
 /// The attribute of the number of parts, where there is more than one.
 const PARTS: &str = "c";
 /// The attribute of how many entries were under an order with this one.
 pub(crate) const REVISION: &str = "r";
-/// The attribute of an account's sequence number.
+/// The attribute of an account's sequence number, and of a profile's version.
 pub(crate) const SEQUENCE: &str = "q";
 /// The attribute of how many points came back.
 pub(crate) const GIVEN_BACK: &str = "g";
@@ -206,6 +207,15 @@ pub(crate) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Le
 
 pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(format!("{number}"))
+}
+
+/// The number in the attribute `name`.
+pub(crate) fn read_number_of<T: std::str::FromStr>(
+    item: &Item,
+    name: &'static str,
+) -> Result<T, LedgerError> {
+    let number = item.get(name).and_then(read_number);
+    number.ok_or_else(|| corrupt(Unreadable::Missing(name)))
 }
 
 fn read_number<T: std::str::FromStr>(value: &AttributeValue) -> Option<T> {

@@ -2,8 +2,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
-use loyalty_domain::id::{CommandId, Escaped, MemberId, OrderId};
-use loyalty_ledger::ClaimKey;
+use loyalty_domain::{
+    code::ReferralCode,
+    id::{CommandId, Escaped, MemberId, OrderId},
+};
+use loyalty_ledger::{
+    ClaimKey,
+    profile::{Identity, Signal},
+};
 use sha2::{Digest, Sha256};
 
 /// How many partitions the index of what falls due has, so that a night's work is not one's alone.
@@ -52,7 +58,7 @@ impl Key {
 
     /// Where an account is.
     pub(crate) fn of_account(member_id: &MemberId) -> Self {
-        Self::new(format!("{MEMBER}{}", Escaped(member_id.as_str())), ACCOUNT)
+        Self::new(member_partition(member_id), ACCOUNT)
     }
 
     /// Whose account is here, if one can be.
@@ -70,6 +76,41 @@ impl Key {
     /// Where what is claimed is counted.
     pub(crate) fn of_claim(claim: &ClaimKey) -> Self {
         Self::new(format!("S#{}#{}", Escaped(claim.kind), Escaped(&claim.name)), "0")
+    }
+
+    /// Where a member's profile is, in the members table.
+    pub(crate) fn of_profile(member_id: &MemberId) -> Self {
+        Self::new(member_partition(member_id), PROFILE)
+    }
+
+    /// Where it is counted how often a member was sent a code to become active, and tried it.
+    pub(crate) fn of_activation(member_id: &MemberId) -> Self {
+        Self::new(member_partition(member_id), ACTIVATION)
+    }
+
+    /// Where it is noted that `referrer` brought `friend`.
+    pub(crate) fn of_friend(referrer: &MemberId, friend: &MemberId) -> Self {
+        Self::new(member_partition(referrer), format!("{FRIEND}{friend}"))
+    }
+
+    /// Where it is noted whose an identity is.
+    pub(crate) fn of_identity(identity: &Identity) -> Self {
+        Self::new(format!("I#{}#{}", identity.kind.as_str(), identity.hash), ALONE)
+    }
+
+    /// Where it is noted whose a referral code is or was.
+    pub(crate) fn of_code(code: &ReferralCode) -> Self {
+        Self::new(format!("C#{}", code.as_str()), ALONE)
+    }
+
+    /// Where it is noted that a member has a signal.
+    pub(crate) fn of_signal(signal: &Signal, member_id: &MemberId) -> Self {
+        Self::new(signal_partition(signal), member_id.as_str())
+    }
+
+    /// Where it is noted how a guest's order is claimed, and how often that was tried.
+    pub(crate) fn of_guest(order_id: &OrderId) -> Self {
+        Self::new(format!("G#{}", Escaped(order_id.as_str())), ALONE)
     }
 
     /// Where the part number `index` of a large entry is; the first is the entry itself.
@@ -112,7 +153,7 @@ impl Key {
     }
 }
 
-/// What the partitions of accounts begin with.
+/// What the partitions of members begin with, in the table of accounts and in that of persons.
 const MEMBER: &str = "M#";
 /// The sort key of an account.
 const ACCOUNT: &str = "A";
@@ -128,6 +169,25 @@ pub(crate) const HEAD: &str = "H";
 const CANCELLED: &str = "X";
 /// What stands between an entry's sort key and the number of its part. Ids escape it.
 const PART: &str = "#+";
+
+/// The sort key of a profile.
+const PROFILE: &str = "P";
+/// The sort key of an activation.
+const ACTIVATION: &str = "V";
+/// What the sort keys of friends begin with.
+pub(crate) const FRIEND: &str = "F#";
+/// The sort key of what is alone in its partition of the members table.
+const ALONE: &str = "E";
+
+/// The partition of a member, in the table of accounts and in that of persons.
+pub(crate) fn member_partition(member_id: &MemberId) -> String {
+    format!("{MEMBER}{}", Escaped(member_id.as_str()))
+}
+
+/// The partition of all who have a signal.
+pub(crate) fn signal_partition(signal: &Signal) -> String {
+    format!("H#{}#{}", signal.kind.as_str(), signal.hash)
+}
 
 /// The partition of an order.
 pub(crate) fn order_partition(order_id: &OrderId) -> String {
@@ -220,6 +280,37 @@ mod tests {
             assert_eq!(Key::of_entry(&CommandId::Opening(member)).member_id(), None);
         }
         assert_eq!(Key::new("M#17850", "W").member_id(), None);
+    }
+
+    #[test]
+    fn no_two_things_of_members_share_a_key() {
+        use loyalty_ledger::profile::{IdentityKind, SignalKind};
+
+        let member = |it: &str| MemberId::try_from(it).unwrap();
+        let hash = [1; 32].into();
+        let identity = Identity { kind: IdentityKind::Phone, hash };
+        let signal = Signal { kind: SignalKind::Phone, hash };
+        let keys = [
+            Key::of_profile(&member("a")),
+            Key::of_activation(&member("a")),
+            Key::of_friend(&member("a"), &member("P")),
+            Key::of_friend(&member("a"), &member("V")),
+            Key::of_friend(&member("a#F"), &member("b")),
+            Key::of_friend(&member("a"), &member("F#b")),
+            Key::of_identity(&identity),
+            Key::of_identity(&Identity { kind: IdentityKind::Card, ..identity }),
+            Key::of_signal(&signal, &member("a")),
+            Key::of_signal(&signal, &member("b")),
+            Key::of_code(&ReferralCode::of_random([1; 8])),
+            Key::of_guest(&OrderId::try_from("a").unwrap()),
+            Key::of_guest(&OrderId::try_from("a#E").unwrap()),
+        ];
+
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+
+        assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+        assert_eq!(keys[4].pk, "M#a%23F");
+        assert_eq!(keys[6].pk, format!("I#phone#{hash}"));
     }
 
     #[test]

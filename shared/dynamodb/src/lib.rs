@@ -8,17 +8,20 @@
 //! 4. `append`: one transaction, and every way in which it can end;
 //! 5. `due`: who is to be looked at by a day, and `members`: everybody;
 //! 6. `program`: the versions of the program;
-//! 7. `stream`: entries as they become known, and `scan`: all of them.
+//! 7. `profile`: persons and what is theirs alone, in a table of its own, and `counted`: what only so many may try;
+//! 8. `stream`: entries as they become known, and `scan`: all of them.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
 mod append;
 mod body;
+mod counted;
 mod due;
 mod item;
 mod key;
 mod load;
 mod members;
+mod profile;
 mod program;
 mod scan;
 mod stream;
@@ -56,12 +59,20 @@ pub struct Tables {
 pub struct DynamoDbLedger {
     client: Client,
     tables: Tables,
+    members: Option<String>,
 }
 
 impl DynamoDbLedger {
     /// The ledger in `tables`, reached through `client`, which must have an operation timeout.
     pub const fn new(client: Client, tables: Tables) -> Self {
-        Self { client, tables }
+        Self { client, tables, members: None }
+    }
+
+    /// The same, with persons in the table called `table_name`, which few functions have a right to. Without it,
+    /// whatever is asked about persons is not allowed.
+    #[must_use]
+    pub fn with_members(self, table_name: String) -> Self {
+        Self { members: Some(table_name), ..self }
     }
 }
 

@@ -66,8 +66,15 @@ impl Engine {
         self.ledger_in(self.tables())
     }
 
-    /// A ledger in `tables`, and the wire between it and the engine.
+    /// A ledger in `tables` and the table of members beside them, and the wire between it and the engine.
     pub fn ledger_in(&self, tables: Tables) -> (DynamoDbLedger, Arc<Wire>) {
+        let members = members_table(&tables);
+        let (ledger, wire) = self.ledger_without_members_in(tables);
+        (ledger.with_members(members), wire)
+    }
+
+    /// A ledger that knows no members, as most functions have it.
+    pub fn ledger_without_members_in(&self, tables: Tables) -> (DynamoDbLedger, Arc<Wire>) {
         let wire = Arc::new(Wire::default());
         (DynamoDbLedger::new(self.client(&wire), tables), wire)
     }
@@ -103,14 +110,16 @@ impl Engine {
             }],
             "StreamSpecification": stream,
         }));
-        self.create(json!({
-            "TableName": tables.program, "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"}
-            ],
-            "AttributeDefinitions": texts(&["pk", "sk"]),
-        }));
+        for table in [&tables.program, &members_table(&tables)] {
+            self.create(json!({
+                "TableName": table, "BillingMode": "PAY_PER_REQUEST",
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"}
+                ],
+                "AttributeDefinitions": texts(&["pk", "sk"]),
+            }));
+        }
         tables
     }
 
@@ -181,6 +190,11 @@ impl Engine {
             .build();
         Client::from_conf(config)
     }
+}
+
+/// The name of the table of members that is made beside `tables`.
+pub fn members_table(tables: &Tables) -> String {
+    tables.ledger.replacen("ledger", "members", 1)
 }
 
 /// Attributes that are texts.
