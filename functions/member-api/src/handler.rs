@@ -1,54 +1,30 @@
 //! What is answered.
 
-use std::{error::Error, panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{RawPathParams, State},
-    http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
-    routing::any,
-};
-use futures_util::FutureExt;
 use jiff::Timestamp;
-use lambda_http::{
-    Adapter, Request,
-    lambda_runtime::LambdaEvent,
-    request::{LambdaRequest, RequestContext},
-    service_fn,
-    tower::{Service, ServiceExt},
-};
-use loyalty_contracts::{
-    api,
-    problem::{Problem, ProblemKind},
-};
+use lambda_http::{lambda_runtime::LambdaEvent, request::LambdaRequest, tower::Service};
+use loyalty_contracts::{api, problem::ProblemKind};
 use loyalty_domain::{
     account::Account,
     due,
-    id::{InvalidId, MemberId},
+    id::MemberId,
     points::OutOfRange,
     program::{Program, in_force},
 };
 use loyalty_ledger::{
-    Answer, Entry, LedgerError, Reading,
+    Answer, Entry, Reading,
     program::Programs,
-    statement::{Accounts, StatementError, statement},
+    statement::{Accounts, statement},
 };
-use loyalty_runtime::log::ErrorChain;
+use loyalty_runtime::api::{self as runtime, Answered, Asked, Refused, caller::Caller};
 use serde::Serialize;
 
 use crate::{
-    caller::Caller,
-    cursor,
-    gateway::{check_path, check_route, prepared},
-    query,
-    route::{METHOD, OTHERWISE, Operation, ROUTES, Route},
+    cursor, query,
+    route::{OTHERWISE, Operation, ROUTES, Route},
 };
 
-/// When to ask again what could not be answered.
-const RETRY_AFTER_S: &str = "2";
-/// Accounts are private and change with every order.
-const NO_STORE: &str = "no-store";
 /// A program changes rarely, and is the same for everybody who may read it.
 const A_MINUTE: &str = "private, max-age=60";
 
@@ -65,12 +41,6 @@ pub struct Api<A, P, C> {
     pub member_claim: String,
 }
 
-/// A body and how long it may be kept.
-struct Answered {
-    body: Vec<u8>,
-    cache: &'static str,
-}
-
 /// An account, brought to the instant that it is shown as of.
 struct Present {
     account: Account,
@@ -78,51 +48,10 @@ struct Present {
     programs: Arc<[Program]>,
 }
 
-/// Why there is no answer: what the caller is told, and what only the log is.
-struct Refused {
-    kind: ProblemKind,
-    cause: Option<Box<dyn Error + Send + Sync>>,
-}
-
 /// There is nothing to decide by.
 #[derive(Debug, thiserror::Error)]
 #[error("no version of the program is in force")]
 struct NoProgram;
-
-impl From<ProblemKind> for Refused {
-    fn from(kind: ProblemKind) -> Self {
-        Self { kind, cause: None }
-    }
-}
-
-impl From<LedgerError> for Refused {
-    fn from(error: LedgerError) -> Self {
-        let kind =
-            if error.is_transient() { ProblemKind::Unavailable } else { ProblemKind::Internal };
-        Self { kind, cause: Some(Box::new(error)) }
-    }
-}
-
-impl From<StatementError> for Refused {
-    fn from(error: StatementError) -> Self {
-        match error {
-            StatementError::InvalidCursor => ProblemKind::InvalidCursor.into(),
-            StatementError::Ledger(error) => error.into(),
-        }
-    }
-}
-
-impl From<OutOfRange> for Refused {
-    fn from(error: OutOfRange) -> Self {
-        Self { kind: ProblemKind::Internal, cause: Some(Box::new(error)) }
-    }
-}
-
-impl From<serde_json::Error> for Refused {
-    fn from(error: serde_json::Error) -> Self {
-        Self { kind: ProblemKind::Internal, cause: Some(Box::new(error)) }
-    }
-}
 
 /// The API as a function of Lambda: from an event of API Gateway to its answer. It never fails.
 pub fn service<A, P, C>(
@@ -138,112 +67,55 @@ where
     P: Programs + Send + Sync + 'static,
     C: Fn() -> Timestamp + Send + Sync + 'static,
 {
-    let router = router(api);
-    let answer = service_fn(move |request: Request| {
-        let router = router.clone();
-        async move { Ok::<_, lambda_http::Error>(respond(router, request).await) }
-    });
-    Adapter::from(answer).map_request(prepared)
+    runtime::service(api)
 }
 
-async fn respond(router: Router, request: Request) -> Response<Body> {
-    if let Err(kind) = check_path(&request) {
-        return problem(kind);
-    }
-    match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
-        Err(_) => {
-            // What a panic says may have been made from what was asked.
-            tracing::error!(problem = ProblemKind::Internal.document().code, "a request panicked");
-            problem(ProblemKind::Internal)
-        }
-    }
-}
-
-/// The routes of [`ROUTES`], and [`OTHERWISE`].
-fn router<A, P, C>(api: Api<A, P, C>) -> Router
+impl<A, P, C> runtime::Api for Api<A, P, C>
 where
     A: Accounts + Send + Sync + 'static,
     P: Programs + Send + Sync + 'static,
     C: Fn() -> Timestamp + Send + Sync + 'static,
 {
-    let mut router = Router::new();
-    for route in ROUTES {
-        let answer = move |State(api): State<Arc<Api<A, P, C>>>,
-                           parameters: RawPathParams,
-                           request: Parts| async move {
-            let id = parameters.iter().next().map(|(_, id)| id);
-            match api.answer(&route, id, &request).await {
-                Ok(answered) => respond_with(answered),
-                Err(refused) => {
-                    report(&route, &refused);
-                    problem(refused.kind)
-                }
-            }
-        };
-        router = router.route(route.path, any(answer));
-    }
-    let nothing = async |request: Parts| {
-        let context = request.extensions.get::<RequestContext>();
-        // A route that took the path before it was decoded has taken something for an id.
-        let chosen = check_route(OTHERWISE, request.uri.path(), context);
-        problem(chosen.err().unwrap_or(ProblemKind::NotFound))
-    };
-    router.fallback(nothing).with_state(Arc::new(api))
-}
+    type Operation = Operation;
 
-impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
-    async fn answer(
-        &self,
-        route: &Route,
-        id: Option<&str>,
-        request: &Parts,
-    ) -> Result<Answered, Refused> {
-        let context = request.extensions.get::<RequestContext>();
-        if request.method != Method::GET {
-            return Err(ProblemKind::MethodNotAllowed.into());
-        }
-        check_route(&route.key(), request.uri.path(), context)?;
-        let caller = Caller::of(context, &self.member_claim)?;
-        caller.check(route)?;
-        let named = id.map(MemberId::try_from).transpose();
-        let named = named.map_err(|_: InvalidId| ProblemKind::InvalidMemberId)?;
-        if let (Some(named), Caller::Member(own)) = (&named, &caller)
-            && named != own
-        {
-            return Err(ProblemKind::OtherMember.into());
-        }
-        let query = request.uri.query();
-        match (route.operation, named, caller) {
+    const ROUTES: &'static [Route] = &ROUTES;
+    const OTHERWISE: Option<&'static str> = Some(OTHERWISE);
+
+    fn member_claim(&self) -> &str {
+        &self.member_claim
+    }
+
+    async fn answer(&self, asked: Asked<'_, Operation>) -> Result<Answered, Refused> {
+        let query = asked.query();
+        match (asked.operation, &asked.named, &asked.caller) {
             (Operation::OwnMember, _, Caller::Member(own)) => {
                 query::none(query)?;
-                self.member(&own, true).await
+                self.member(own, true).await
             }
             (Operation::OwnEntries, _, Caller::Member(own)) => {
-                self.entries(&own, true, &query::paging(query)?).await
+                self.entries(own, true, &query::paging(query)?).await
             }
             (Operation::OwnTimeline, _, Caller::Member(own)) => {
                 query::none(query)?;
-                self.timeline(&own, true).await
+                self.timeline(own, true).await
             }
             (Operation::Timeline, Some(named), caller) => {
                 query::none(query)?;
-                self.timeline(&named, matches!(caller, Caller::Member(_))).await
+                self.timeline(named, matches!(caller, Caller::Member(_))).await
             }
             (Operation::Member, Some(named), caller) => {
                 query::none(query)?;
-                self.member(&named, matches!(caller, Caller::Member(_))).await
+                self.member(named, matches!(caller, Caller::Member(_))).await
             }
             (Operation::Entries, Some(named), caller) => {
                 let is_own = matches!(caller, Caller::Member(_));
-                self.entries(&named, is_own, &query::paging(query)?).await
+                self.entries(named, is_own, &query::paging(query)?).await
             }
             (Operation::Program, ..) => {
                 query::none(query)?;
                 let programs = self.programs.programs().await?;
                 let program = api::Program::of(decisive(&programs, (self.now)())?)?;
-                Ok(Answered { body: serde_json::to_vec(&program)?, cache: A_MINUTE })
+                Ok(Answered { cache: A_MINUTE, ..Answered::new(&program)? })
             }
             (Operation::Status, ..) => {
                 query::none(query)?;
@@ -258,17 +130,19 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
             }
         }
     }
+}
 
+impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
     async fn member(&self, member_id: &MemberId, is_own: bool) -> Result<Answered, Refused> {
         let Present { account, as_of, programs } = self.present(member_id, is_own).await?;
         let program = decisive(&programs, as_of)?;
-        body(&api::Member::of(member_id, &account, program, as_of)?)
+        Answered::new(&api::Member::of(member_id, &account, program, as_of)?)
     }
 
     async fn timeline(&self, member_id: &MemberId, is_own: bool) -> Result<Answered, Refused> {
         let Present { account, as_of, programs } = self.present(member_id, is_own).await?;
         let program = decisive(&programs, as_of)?;
-        body(&api::Timeline::of(member_id, account, program, as_of)?)
+        Answered::new(&api::Timeline::of(member_id, account, program, as_of)?)
     }
 
     /// The account as it stands now.
@@ -299,7 +173,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
             return Err(ProblemKind::MemberNotFound.into());
         }
         let entries = page.entries.iter().map(|it| wire_entry(it));
-        body(&api::Entries {
+        Answered::new(&api::Entries {
             entries: entries.collect::<Result<_, _>>()?,
             next: page.next.as_ref().map(cursor::write).transpose()?,
         })
@@ -313,7 +187,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         if let Ok(anybody) = MemberId::try_from("status") {
             self.accounts.find_account(&anybody, Reading::Cheap).await?;
         }
-        body(&api::Status {
+        Answered::new(&api::Status {
             status: "ok",
             as_of: now,
             release: env!("CARGO_PKG_VERSION"),
@@ -325,8 +199,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
 /// The one of `programs` that is in force at `now`.
 fn decisive(programs: &[Program], now: Timestamp) -> Result<&Program, Refused> {
     // Whoever deploys adds one, and then the same request succeeds.
-    in_force(programs, now)
-        .ok_or_else(|| Refused { kind: ProblemKind::Unavailable, cause: Some(Box::new(NoProgram)) })
+    in_force(programs, now).ok_or_else(|| Refused::because(ProblemKind::Unavailable, NoProgram))
 }
 
 /// An entry of an account as it is shown.
@@ -346,65 +219,4 @@ fn wire_entry(entry: &Entry) -> Result<api::Entry, OutOfRange> {
         changes: events.iter().map(api::Change::try_from).collect::<Result<_, _>>()?,
         balance: entry.balance.unwrap_or_default().into(),
     })
-}
-
-fn body(shown: &impl Serialize) -> Result<Answered, Refused> {
-    Ok(Answered { body: serde_json::to_vec(shown)?, cache: NO_STORE })
-}
-
-/// Logs what is not the caller's mistake, once, and nothing of what was asked.
-fn report(route: &Route, refused: &Refused) {
-    let Some(cause) = &refused.cause else { return };
-    let error = ErrorChain(&**cause);
-    let (route, code) = (route.path, refused.kind.document().code);
-    tracing::error!(route, problem = code, %error, "a request could not be answered");
-}
-
-fn respond_with(answered: Answered) -> Response<Body> {
-    let mut response = Response::new(Body::from(answered.body));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(answered.cache));
-    response
-}
-
-/// The response that says `kind`.
-fn problem(kind: ProblemKind) -> Response<Body> {
-    let document = kind.document();
-    let mut response = Response::new(Body::from(text_of(&document)));
-    *response.status_mut() =
-        StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    let json = HeaderValue::from_static("application/problem+json");
-    headers.insert(header::CONTENT_TYPE, json);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
-    match kind {
-        ProblemKind::Unavailable => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-        }
-        ProblemKind::MethodNotAllowed => {
-            headers.insert(header::ALLOW, HeaderValue::from_static(METHOD));
-        }
-        ProblemKind::Unauthenticated => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        ProblemKind::InvalidMemberId
-        | ProblemKind::NotFound
-        | ProblemKind::ScopeNotSufficient
-        | ProblemKind::NoMemberInToken
-        | ProblemKind::CallerIsNoMember
-        | ProblemKind::NotForMembers
-        | ProblemKind::OtherMember
-        | ProblemKind::InvalidQuery
-        | ProblemKind::InvalidLimit
-        | ProblemKind::InvalidCursor
-        | ProblemKind::MemberNotFound
-        | ProblemKind::Internal => (),
-    }
-    response
-}
-
-fn text_of(document: &Problem) -> String {
-    // Nothing in a problem document can fail to be written.
-    serde_json::to_string(document).unwrap_or_default()
 }

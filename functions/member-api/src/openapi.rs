@@ -21,8 +21,9 @@ use utoipa::{
     },
 };
 
+use loyalty_runtime::api::caller::{READ_SCOPE, STAFF_SCOPE};
+
 use crate::{
-    caller::{READ_SCOPE, STAFF_SCOPE},
     query::{LIMIT_DEFAULT, LIMIT_MAX},
     route::{Operation, ROUTES, Route, Who},
 };
@@ -110,6 +111,7 @@ fn operation(route: &Route) -> Described {
             Who::Member if route.names_member() => "the member itself",
             Who::Member => "members",
             Who::Service => "services",
+            Who::Writer => "services that write",
             Who::Staff => "staff",
         })
         .collect();
@@ -120,7 +122,7 @@ fn operation(route: &Route) -> Described {
     if route.names_member() {
         operation = operation.parameter(member_id());
     }
-    if route.has_pages() {
+    if route.operation.has_pages() {
         operation = operation.parameter(limit()).parameter(cursor());
     }
     let content = ContentBuilder::new()
@@ -197,11 +199,34 @@ const fn words(operation: Operation) -> (&'static str, &'static str, &'static st
 
 /// What can be wrong with a request of `route`.
 fn problems_of(route: &Route) -> Vec<ProblemKind> {
-    let is_for = |who| route.callers.contains(&who);
+    let is_for = |who| route.is_for(who);
     let mut kinds = ProblemKind::ALL.to_vec();
     kinds.retain(|kind| match kind {
-        // No request of a path that is here.
-        ProblemKind::NotFound | ProblemKind::MethodNotAllowed => false,
+        // No request of a path that is here, and nothing here is written.
+        ProblemKind::NotFound
+        | ProblemKind::MethodNotAllowed
+        | ProblemKind::WriteScopeNeeded
+        | ProblemKind::StaffOnly
+        | ProblemKind::WrongContentType
+        | ProblemKind::BodyTooLarge
+        | ProblemKind::BodyNotJson
+        | ProblemKind::InvalidBody
+        | ProblemKind::NotEnrolled
+        | ProblemKind::VersionConflict
+        | ProblemKind::EnrolledOtherwise
+        | ProblemKind::KeyReused
+        | ProblemKind::MemberClosed
+        | ProblemKind::MemberFrozen
+        | ProblemKind::IdentityTaken
+        | ProblemKind::ReferralCodeUnknown
+        | ProblemKind::ReferralCodeReplaced
+        | ProblemKind::NoContact
+        | ProblemKind::SentTooOften
+        | ProblemKind::AttemptsUsedUp
+        | ProblemKind::ActivationCodeExpired
+        | ProblemKind::ActivationCodeWrong
+        | ProblemKind::ClaimNotProven
+        | ProblemKind::OrderTaken => false,
         ProblemKind::Unauthenticated
         | ProblemKind::ScopeNotSufficient
         | ProblemKind::NoMemberInToken
@@ -213,7 +238,7 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
         ProblemKind::InvalidMemberId | ProblemKind::OtherMember | ProblemKind::MemberNotFound => {
             route.names_member()
         }
-        ProblemKind::InvalidLimit | ProblemKind::InvalidCursor => route.has_pages(),
+        ProblemKind::InvalidLimit | ProblemKind::InvalidCursor => route.operation.has_pages(),
     });
     kinds
 }

@@ -1,15 +1,10 @@
 //! Every path of the API, with who may ask.
 
+use loyalty_runtime::api::route::{BodyKind, Method};
+pub use loyalty_runtime::api::route::{Route as AnyRoute, Who};
+
 /// One path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The path, as API Gateway's route and as axum's; it is only read, by `GET`.
-    pub path: &'static str,
-    /// What it answers.
-    pub operation: Operation,
-    /// Who may ask.
-    pub callers: &'static [Who],
-}
+pub type Route = AnyRoute<Operation>;
 
 /// What a path answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +27,6 @@ pub enum Operation {
     Status,
 }
 
-/// A kind of caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Any member; where a path names one, only that one.
-    Member,
-    /// A service with the scope that reads members.
-    Service,
-    /// Staff.
-    Staff,
-}
-
-/// The method of every route.
-pub const METHOD: &str = "GET";
-
 /// The name by which API Gateway knows what no route takes. It comes here too, so that whoever asks is told
 /// what would be right.
 pub const OTHERWISE: &str = "$default";
@@ -54,57 +35,67 @@ pub const OTHERWISE: &str = "$default";
 ///
 /// A member whose id is `me` can be asked for by nobody else, since the first routes come first.
 pub const ROUTES: [Route; 8] = [
-    Route { path: "/v1/members/me", operation: Operation::OwnMember, callers: &[Who::Member] },
     Route {
+        method: Method::Get,
+        path: "/v1/members/me",
+        body: BodyKind::None,
+        operation: Operation::OwnMember,
+        callers: &[Who::Member],
+    },
+    Route {
+        method: Method::Get,
         path: "/v1/members/me/entries",
+        body: BodyKind::None,
         operation: Operation::OwnEntries,
         callers: &[Who::Member],
     },
     Route {
+        method: Method::Get,
         path: "/v1/members/me/timeline",
+        body: BodyKind::None,
         operation: Operation::OwnTimeline,
         callers: &[Who::Member],
     },
     Route {
+        method: Method::Get,
         path: "/v1/members/{id}",
+        body: BodyKind::None,
         operation: Operation::Member,
         callers: &[Who::Member, Who::Service, Who::Staff],
     },
     Route {
+        method: Method::Get,
         path: "/v1/members/{id}/entries",
+        body: BodyKind::None,
         operation: Operation::Entries,
         callers: &[Who::Member, Who::Service, Who::Staff],
     },
     Route {
+        method: Method::Get,
         path: "/v1/members/{id}/timeline",
+        body: BodyKind::None,
         operation: Operation::Timeline,
         callers: &[Who::Member, Who::Service, Who::Staff],
     },
     Route {
+        method: Method::Get,
         path: "/v1/program",
+        body: BodyKind::None,
         operation: Operation::Program,
         callers: &[Who::Member, Who::Service, Who::Staff],
     },
     Route {
+        method: Method::Get,
         path: "/v1/status",
+        body: BodyKind::None,
         operation: Operation::Status,
         callers: &[Who::Service, Who::Staff],
     },
 ];
 
-impl Route {
-    /// The name by which API Gateway knows the route.
-    pub fn key(&self) -> String {
-        format!("{METHOD} {}", self.path)
-    }
-
-    /// Whether the path names a member.
-    pub const fn names_member(&self) -> bool {
-        matches!(self.operation, Operation::Member | Operation::Entries | Operation::Timeline)
-    }
-
+impl Operation {
     /// Whether it is answered a page at a time.
-    pub const fn has_pages(&self) -> bool {
-        matches!(self.operation, Operation::OwnEntries | Operation::Entries)
+    pub const fn has_pages(self) -> bool {
+        matches!(self, Self::OwnEntries | Self::Entries)
     }
 }

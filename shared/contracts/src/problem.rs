@@ -39,12 +39,14 @@ pub enum ProblemKind {
     InvalidMemberId,
     /// There is nothing at this path.
     NotFound,
-    /// The path is read, not written.
+    /// The path takes other methods.
     MethodNotAllowed,
     /// No token was checked on the way in.
     Unauthenticated,
     /// The token has scopes of ours, but none that opens this.
     ScopeNotSufficient,
+    /// A service that may only read asked for what writes.
+    WriteScopeNeeded,
     /// The token is a member's and does not say whose.
     NoMemberInToken,
     /// A service or staff asked for `me`.
@@ -53,14 +55,56 @@ pub enum ProblemKind {
     NotForMembers,
     /// A member asked for another one.
     OtherMember,
+    /// A service asked for what only staff may do.
+    StaffOnly,
+    /// The body calls itself something that is not read here.
+    WrongContentType,
+    /// The body is larger than any that is read here.
+    BodyTooLarge,
     /// A parameter that is not known, or there twice.
     InvalidQuery,
     /// A page of a size that there is not.
     InvalidLimit,
     /// A cursor that no page ended with.
     InvalidCursor,
+    /// The body is no JSON.
+    BodyNotJson,
+    /// The body is JSON of something else; its document says where.
+    InvalidBody,
     /// Nothing is known of this member.
     MemberNotFound,
+    /// Nobody is enrolled under this id.
+    NotEnrolled,
+    /// The profile was changed by somebody else in the meantime.
+    VersionConflict,
+    /// The member is enrolled, with other content than this.
+    EnrolledOtherwise,
+    /// The key was used before, for something else.
+    KeyReused,
+    /// The membership has ended.
+    MemberClosed,
+    /// The membership is frozen.
+    MemberFrozen,
+    /// An identity is another member's; the document says which.
+    IdentityTaken,
+    /// Nobody has this code, or it is dead.
+    ReferralCodeUnknown,
+    /// A code is to be replaced that is not the member's.
+    ReferralCodeReplaced,
+    /// There is nowhere to send a code to.
+    NoContact,
+    /// Codes were sent too often, or one a moment ago.
+    SentTooOften,
+    /// There were too many wrong attempts.
+    AttemptsUsedUp,
+    /// The code has expired, or none was sent.
+    ActivationCodeExpired,
+    /// The code is another one.
+    ActivationCodeWrong,
+    /// Nothing proves that the order is the caller's, or there is no such order.
+    ClaimNotProven,
+    /// The order is somebody's.
+    OrderTaken,
     /// A mistake of ours.
     Internal,
     /// Something that we need does not answer now.
@@ -83,20 +127,42 @@ macro_rules! problem {
 
 impl ProblemKind {
     /// Every kind, in order of precedence.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 37] = [
         Self::InvalidMemberId,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Unauthenticated,
         Self::ScopeNotSufficient,
+        Self::WriteScopeNeeded,
         Self::NoMemberInToken,
         Self::CallerIsNoMember,
         Self::NotForMembers,
         Self::OtherMember,
+        Self::StaffOnly,
+        Self::WrongContentType,
+        Self::BodyTooLarge,
         Self::InvalidQuery,
         Self::InvalidLimit,
         Self::InvalidCursor,
+        Self::BodyNotJson,
+        Self::InvalidBody,
         Self::MemberNotFound,
+        Self::NotEnrolled,
+        Self::VersionConflict,
+        Self::EnrolledOtherwise,
+        Self::KeyReused,
+        Self::MemberClosed,
+        Self::MemberFrozen,
+        Self::IdentityTaken,
+        Self::ReferralCodeUnknown,
+        Self::ReferralCodeReplaced,
+        Self::NoContact,
+        Self::SentTooOften,
+        Self::AttemptsUsedUp,
+        Self::ActivationCodeExpired,
+        Self::ActivationCodeWrong,
+        Self::ClaimNotProven,
+        Self::OrderTaken,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -116,8 +182,8 @@ impl ProblemKind {
                 "method-not-allowed",
                 405,
                 false,
-                "This path is only read",
-                "Use GET. Orders are sent to the queue or the event bus, not here."
+                "This path does not take this method",
+                "Use one of those in `allow`. Orders are sent to the queue or the event bus, not here."
             ),
             Self::Unauthenticated => problem!(
                 "unauthenticated",
@@ -197,6 +263,170 @@ impl ProblemKind {
                 "Nothing is known of this member",
                 "An account begins with the first order of its member."
             ),
+            Self::WriteScopeNeeded => problem!(
+                "write-scope-needed",
+                403,
+                false,
+                "The token's scopes only read",
+                "A service that writes needs the scope `loyalty/members.write`, staff need \
+                 `loyalty/staff`."
+            ),
+            Self::StaffOnly => problem!(
+                "staff-only",
+                403,
+                false,
+                "Only staff may do this",
+                "A service may freeze a member. All else needs a token with the scope \
+                 `loyalty/staff`."
+            ),
+            Self::WrongContentType => problem!(
+                "wrong-content-type",
+                415,
+                false,
+                "The body is of a type that is not read here",
+                "Send JSON in UTF-8, uncompressed, as `content-type: application/json`; a PATCH may \
+                 say `application/merge-patch+json`."
+            ),
+            Self::BodyTooLarge => problem!(
+                "body-too-large",
+                413,
+                false,
+                "The body is too large",
+                "A body has at most 16384 bytes."
+            ),
+            Self::BodyNotJson => problem!(
+                "body-not-json",
+                400,
+                false,
+                "The body is no JSON",
+                "Send one JSON text in UTF-8, without a key that is there twice."
+            ),
+            Self::InvalidBody => problem!(
+                "invalid-body",
+                422,
+                false,
+                "The body says something that cannot be done",
+                "`mistakes` names every place that is wrong, and what would be right."
+            ),
+            Self::NotEnrolled => problem!(
+                "not-enrolled",
+                404,
+                false,
+                "Nobody is enrolled under this id",
+                "Enroll with `POST /v1/members`. A member who only ordered has an account and no \
+                 profile."
+            ),
+            Self::VersionConflict => problem!(
+                "version-conflict",
+                412,
+                false,
+                "The profile has changed since it was read",
+                "Read it again, and send the change with the `etag` that comes with it as `if-match`."
+            ),
+            Self::EnrolledOtherwise => problem!(
+                "enrolled-otherwise",
+                409,
+                false,
+                "The member is enrolled with other content",
+                "The same content would be answered as before. Change a profile with `PATCH \
+                 /v1/members/{id}/profile`."
+            ),
+            Self::KeyReused => problem!(
+                "key-reused",
+                409,
+                false,
+                "The key was used before for something else",
+                "Send the request as before, or another one under a key of its own."
+            ),
+            Self::MemberClosed => problem!(
+                "member-closed",
+                409,
+                false,
+                "The membership has ended",
+                "A closed membership is not changed. Staff can tell when it ended."
+            ),
+            Self::MemberFrozen => problem!(
+                "member-frozen",
+                409,
+                false,
+                "The membership is frozen",
+                "Staff can say why, and set the status `active`."
+            ),
+            Self::IdentityTaken => problem!(
+                "identity-taken",
+                409,
+                false,
+                "An identity is another member's",
+                "`mistakes` names it. A customer id, card, phone or mail identifies one member; staff \
+                 can look up whom."
+            ),
+            Self::ReferralCodeUnknown => problem!(
+                "referral-code-unknown",
+                422,
+                false,
+                "Nobody has this referral code",
+                "It has 10 letters and digits. Check it, or enroll without; a code cannot be named \
+                 later."
+            ),
+            Self::ReferralCodeReplaced => problem!(
+                "referral-code-replaced",
+                409,
+                false,
+                "The code to replace is not the member's",
+                "`replaces` is the code that the member has, or the one before it. Read it from the \
+                 member's referrals."
+            ),
+            Self::NoContact => problem!(
+                "no-contact",
+                409,
+                false,
+                "There is nowhere to send a code to",
+                "The profile needs `mail` or `phone`."
+            ),
+            Self::SentTooOften => problem!(
+                "sent-too-often",
+                429,
+                true,
+                "A code was sent a moment ago, or too many were",
+                "A code is sent at most once a minute and 5 times in 24 hours. Ask again after the \
+                 seconds in `retry-after`."
+            ),
+            Self::AttemptsUsedUp => problem!(
+                "attempts-used-up",
+                429,
+                true,
+                "There were too many wrong attempts",
+                "Ask again after the seconds in `retry-after`; an activation code can be sent anew."
+            ),
+            Self::ActivationCodeExpired => problem!(
+                "activation-code-expired",
+                409,
+                false,
+                "The activation code has expired",
+                "Ask for another one; it is good for 15 minutes, and ends the one before it."
+            ),
+            Self::ActivationCodeWrong => problem!(
+                "activation-code-wrong",
+                422,
+                false,
+                "The activation code is another one",
+                "It has 6 digits and is the one that was sent last. Five wrong attempts end it."
+            ),
+            Self::ClaimNotProven => problem!(
+                "claim-not-proven",
+                403,
+                false,
+                "Nothing proves that the order is the caller's",
+                "Send the order's id with the mail or phone that it was placed with, or with the \
+                 token of its link. An order of which the shop has told us neither cannot be claimed."
+            ),
+            Self::OrderTaken => problem!(
+                "order-taken",
+                409,
+                false,
+                "The order is a member's already",
+                "An order earns once, for one member."
+            ),
             Self::Internal => problem!(
                 "internal",
                 500,
@@ -230,7 +460,7 @@ mod tests {
             let problem = kind.document();
             assert!((400..600).contains(&problem.status), "{problem:?}");
             assert_eq!(problem.r#type, format!("urn:loyalty:problem:{}", problem.code));
-            assert_eq!(problem.retry, problem.status == 503, "{problem:?}");
+            assert_eq!(problem.retry, matches!(problem.status, 429 | 503), "{problem:?}");
         }
     }
 }

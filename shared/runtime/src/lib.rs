@@ -9,8 +9,11 @@
 //! 5. [`program`]: the versions of the program, read once in a while;
 //! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless;
 //! 7. `queue`: where messages go that we leave for ourselves; `page`: the members that one of them names;
-//! 8. `publish`: what the shop is told of an entry, onto a bus.
+//! 8. `publish`: what the shop is told of an entry, onto a bus;
+//! 9. `api`: what functions behind the API share: who asks, what is refused unread, what is answered.
 
+#[cfg(feature = "api")]
+pub mod api;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(feature = "batch")]

@@ -5,6 +5,7 @@
 //! up, and the request could arrive at another route than the one that was authorized. So a path must have
 //! nothing in it that any of them would change, and both must have chosen the same route.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lambda_http::{
     Request, RequestExt,
     lambda_runtime::LambdaEvent,
@@ -16,15 +17,25 @@ use loyalty_domain::id::ID_BYTES_MAX;
 /// Where members are.
 const MEMBERS: &str = "/v1/members/";
 
-/// What `lambda_http` can read without panicking, whatever a client sent.
+/// What `lambda_http` can read without panicking, whatever a client sent; with its body only if
+/// `takes_bodies`.
 #[must_use]
-pub fn prepared(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+pub fn prepared(
+    mut event: LambdaEvent<LambdaRequest>,
+    takes_bodies: bool,
+) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         // It makes a URL of these and of the path, and unwraps. Nothing here asks for the host.
         request.headers.remove(lambda_http::http::header::HOST);
         request.request_context.domain_name = None;
-        // It unwraps what it decodes of a body, and nothing here reads one.
-        request.body = None;
+        // It unwraps what it decodes of a body. One that is not what it should be stays as it came, and
+        // whoever reads it says that it is no JSON.
+        request.body = request.body.take().filter(|_| takes_bodies);
+        if let Some(body) = &request.body
+            && request.is_base64_encoded
+        {
+            request.is_base64_encoded = STANDARD.decode(body).is_ok();
+        }
         let path = request.raw_path.get_or_insert_default();
         if !path.starts_with('/') {
             path.insert(0, '/');
@@ -69,13 +80,13 @@ pub fn check_path(request: &Request) -> Result<(), ProblemKind> {
 }
 
 /// Sees that API Gateway has chosen the route that it knows as `key`, since it has checked the token for
-/// that one.
+/// that one. Without a key it cannot have chosen well.
 ///
 /// # Errors
 ///
 /// As [`check_path`].
 pub fn check_route(
-    key: &str,
+    key: Option<&str>,
     path: &str,
     context: Option<&RequestContext>,
 ) -> Result<(), ProblemKind> {
@@ -83,7 +94,7 @@ pub fn check_route(
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
         _ => None,
     };
-    if chosen == Some(key) { Ok(()) } else { Err(refusal(path)) }
+    if key.is_some() && chosen == key { Ok(()) } else { Err(refusal(path)) }
 }
 
 fn refusal(path: &str) -> ProblemKind {
