@@ -95,6 +95,20 @@ impl Aws {
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
+    /// A client of Secrets Manager, of which one call takes at most `timeout`, retries included.
+    #[cfg(feature = "secret")]
+    pub fn secretsmanager(&self, timeout: Duration) -> aws_sdk_secretsmanager::Client {
+        let mut config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(self.region.clone())
+            .credentials_provider(self.credentials.clone())
+            .timeout_config(timeouts(timeout))
+            .retry_config(retries())
+            .http_client(self.http_client.clone());
+        config.set_endpoint_url(self.endpoint_url.clone());
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
     /// A client of SQS, of which one call takes at most `timeout`, retries included.
     #[cfg(feature = "sqs")]
     pub fn sqs(&self, timeout: Duration) -> aws_sdk_sqs::Client {

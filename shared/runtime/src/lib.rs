@@ -10,7 +10,8 @@
 //! 6. `batch`: one message after the other, and what becomes of each; `dead_letter`: of the hopeless;
 //! 7. `queue`: where messages go that we leave for ourselves; `page`: the members that one of them names;
 //! 8. `publish`: what the shop is told of an entry, onto a bus;
-//! 9. `api`: what functions behind the API share: who asks, what is refused unread, what is answered.
+//! 9. `api`: what functions behind the API share: who asks, what is refused unread, what is answered;
+//! 10. `secret`: hashes with a key, and random numbers, for who keeps personal data.
 
 #[cfg(feature = "api")]
 pub mod api;
@@ -33,6 +34,8 @@ pub mod program;
 pub mod publish;
 #[cfg(feature = "batch")]
 pub mod queue;
+#[cfg(feature = "secret")]
+pub mod secret;
 pub mod settings;
 #[cfg(feature = "aws")]
 mod tls;
