@@ -76,8 +76,8 @@ impl<L: Ledger, P: Programs, D: DeadLetters> Door<L, P, D> {
         let ((said, metric), entry) = match answered {
             Answered::Now(entry) => (said(&entry), entry),
             Answered::Before(entry) => (("repeated", "Repeated"), entry),
-            // No event is a measure of a new version.
-            Answered::Idle => return Ok(()),
+            // No event is a measure of a new version, nor does any enroll somebody.
+            Answered::Idle | Answered::Taken(_) => return Ok(()),
             // Nothing is stored of it, so it must not be lost here: what it rests on can be mended.
             Answered::Declined(rejection) => {
                 let name = loyalty_contracts::api::reason(&rejection);
@@ -136,6 +136,11 @@ fn kind(id: &CommandId) -> &'static str {
         CommandId::Activity(..) => "the activity",
         CommandId::Task(..) => "the task",
         CommandId::Measured(..) | CommandId::Version(_) => "the new version",
+        CommandId::Enrollment(_) | CommandId::Activation(_) => "the member",
+        CommandId::Referral(_) | CommandId::ReferralReward(_) | CommandId::ReferralRevoked(_) => {
+            "the referral"
+        }
+        CommandId::Claim(_) => "the claim",
     }
 }
 

@@ -44,8 +44,8 @@ impl<L: Ledger + Accounts + Members, P: Programs, Q: Queue<Review>, D: DeadLette
                 Answer::Refused(_) => (("refused", "Refused"), entry),
             },
             Answered::Before(entry) => (("repeated", "Repeated"), entry),
-            // Only a measure of a new version is.
-            Answered::Idle => return Ok(()),
+            // Only a measure of a new version is, and nobody enrolls here.
+            Answered::Idle | Answered::Taken(_) => return Ok(()),
             // Nothing is stored of it, so it must not be lost here.
             Answered::Declined(rejection) => {
                 let detail = format!("the program does not allow it: {}", reason(&rejection));
@@ -92,6 +92,12 @@ const fn kind(id: &CommandId) -> &'static str {
         | CommandId::Due(..)
         | CommandId::Opening(_)
         | CommandId::Measured(..)
-        | CommandId::Version(_) => "the id",
+        | CommandId::Version(_)
+        | CommandId::Enrollment(_)
+        | CommandId::Activation(_)
+        | CommandId::Referral(_)
+        | CommandId::ReferralReward(_)
+        | CommandId::ReferralRevoked(_)
+        | CommandId::Claim(_) => "the id",
     }
 }

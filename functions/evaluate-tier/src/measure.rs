@@ -131,7 +131,7 @@ impl<L: Ledger + Accounts + Members, P: Programs, Q: Queue<Review>, D: DeadLette
             Answered::Idle => Measured::Idle,
             // Nothing but its version is in the content, which is in the id.
             Answered::Before(_) | Answered::Reused(_) => Measured::Before,
-            Answered::Declined(_) => Measured::Refused,
+            Answered::Declined(_) | Answered::Taken(_) => Measured::Refused,
         })
     }
 }

@@ -103,7 +103,7 @@ impl<L: Ledger + DueWork, P: Programs, Q: Queue<Work>, R: Queue<Review>, D: Dead
             },
             // Nothing but its day is in the content, which is in the id.
             Answered::Before(_) | Answered::Reused(_) | Answered::Idle => Posted::Before,
-            Answered::Declined(_) => Posted::Refused,
+            Answered::Declined(_) | Answered::Taken(_) => Posted::Refused,
         })
     }
 }

@@ -209,9 +209,10 @@ fn wire_entry(entry: &Entry) -> Result<api::Entry, OutOfRange> {
         // These leave every account alone, so none lists them.
         Answer::Waiting(_) | Answer::Refused(_) => &[],
     };
+    let sequence = entry.sequence.unwrap_or(0);
     Ok(api::Entry {
-        id: entry.id.to_string(),
-        sequence: entry.sequence.unwrap_or(0),
+        id: api::entry_id(&entry.id, sequence),
+        sequence,
         at: entry.at,
         sent_at: entry.sent_at,
         source: api::Source::from(&entry.id),

@@ -21,12 +21,12 @@ use utoipa::{
     },
 };
 
-use loyalty_runtime::api::caller::{READ_SCOPE, STAFF_SCOPE};
-
-use crate::{
+use loyalty_runtime::api::{
+    caller::{READ_SCOPE, STAFF_SCOPE},
     query::{LIMIT_DEFAULT, LIMIT_MAX},
-    route::{Operation, ROUTES, Route, Who},
 };
+
+use crate::route::{Operation, ROUTES, Route, Who};
 
 /// What the document says of all paths.
 const ABOUT: &str = "What members, services and staff may read of accounts.\n\n\
@@ -226,6 +226,9 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
         | ProblemKind::ActivationCodeExpired
         | ProblemKind::ActivationCodeWrong
         | ProblemKind::ClaimNotProven
+        | ProblemKind::AlreadyActive
+        | ProblemKind::ClaimAttemptsUsedUp
+        | ProblemKind::OrderNotFound
         | ProblemKind::OrderTaken => false,
         ProblemKind::Unauthenticated
         | ProblemKind::ScopeNotSufficient

@@ -2,47 +2,17 @@
 
 use loyalty_contracts::problem::ProblemKind;
 use loyalty_ledger::statement::Cursor;
+use loyalty_runtime::api::query;
+pub(crate) use loyalty_runtime::api::query::none;
 
 use crate::cursor;
 
-/// How many entries a page has if nobody says.
-pub(crate) const LIMIT_DEFAULT: usize = 10;
-/// How many entries a page may have.
-pub(crate) const LIMIT_MAX: usize = 50;
-
 /// Which page of entries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Paging {
-    pub(crate) limit: usize,
-    pub(crate) cursor: Option<Cursor>,
-}
-
-/// Sees that there is no query.
-pub(crate) fn none(query: Option<&str>) -> Result<(), ProblemKind> {
-    if query.unwrap_or_default().is_empty() { Ok(()) } else { Err(ProblemKind::InvalidQuery) }
-}
+pub(crate) type Paging = query::Paging<Cursor>;
 
 /// Reads `limit` and `cursor`, each of which may be there once.
 pub(crate) fn paging(query: Option<&str>) -> Result<Paging, ProblemKind> {
-    let (mut limit, mut cursor) = (None, None);
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let place = match name.as_ref() {
-            "limit" => &mut limit,
-            "cursor" => &mut cursor,
-            _ => return Err(ProblemKind::InvalidQuery),
-        };
-        if place.replace(value).is_some() {
-            return Err(ProblemKind::InvalidQuery);
-        }
-    }
-    let limit = limit.map_or(Some(LIMIT_DEFAULT), |it| read_limit(&it));
-    let cursor = cursor.map(|it| cursor::read(&it).ok_or(ProblemKind::InvalidCursor));
-    Ok(Paging { limit: limit.ok_or(ProblemKind::InvalidLimit)?, cursor: cursor.transpose()? })
-}
-
-fn read_limit(text: &str) -> Option<usize> {
-    let is_plain = text.bytes().all(|it| it.is_ascii_digit());
-    text.parse().ok().filter(|it| is_plain && (1..=LIMIT_MAX).contains(it))
+    query::paging(query, cursor::read)
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! Tells the shop what happened to its members' points and levels.
+// Its futures are deeper than what the compiler looks into by itself.
+#![recursion_limit = "256"]
 
 use std::time::Duration;
 

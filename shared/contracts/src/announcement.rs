@@ -1,11 +1,11 @@
 //! What the shop is told: the events that leave the system, version 1.
 //!
-//! An entry of the ledger is announced by one event for each thing that happened to points or to the
-//! level. Each has an id made from the entry, so that a receiver can tell a repeat; the entry's number in
+//! An entry of the ledger is announced by one event for each thing that happened to points, to the level, to
+//! the membership or to a referral. Each has an id made from the entry, so that a receiver can tell a repeat; the entry's number in
 //! its account and a number within the entry, so that it can tell an order; and the balance after the whole
 //! entry, so that it can keep a copy without adding up.
 //!
-//! There is deliberately no name of anybody, no line of an order and no id of a delivery.
+//! There is deliberately no name of anybody, no referral code, no line of an order and no id of a delivery.
 
 use std::fmt::Write as _;
 
@@ -13,13 +13,15 @@ use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::Balance,
     event::{
-        self, Corrected, Earned, EarnedInLot, Event, InForce, LevelAtRisk, LevelBefore, Opened,
-        Settled,
+        self, Corrected, Earned, EarnedInLot, Event, GrantReason, GrantTakenBack, Granted, InForce,
+        LevelAtRisk, LevelBefore, Opened, ReferralEvent, Settled,
     },
     expiry::Cause,
-    id::{CommandId, LevelId, MemberId, ReasonCode},
+    id::{CommandId, LevelId, MemberId, Operation, ReasonCode},
+    membership::Status,
     money::{Currency, Minor},
     points::{self, OutOfRange},
+    referral::{ReferralRefusal, SignalKind},
     tier::OverrideKind,
 };
 #[cfg(feature = "schemas")]
@@ -27,7 +29,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::api::{LotUse, Points, Source, lot_uses};
+use crate::api::{LotUse, Points, Source, lot_uses, qualifier};
 #[cfg(feature = "schemas")]
 use crate::schema;
 
@@ -127,6 +129,30 @@ pub enum What {
     TierGraceBegan(TierGraceBegan),
     /// `balance.taken_over`.
     BalanceTakenOver(BalanceTakenOver),
+    /// `member.enrolled`.
+    MemberEnrolled(MemberEnrolled),
+    /// `member.activated`.
+    MemberActivated(MemberActivated),
+    /// `member.status_changed`.
+    MemberStatusChanged(MemberStatusChanged),
+    /// `points.granted`.
+    PointsGranted(PointsGranted),
+    /// `points.grant_revoked`.
+    PointsGrantRevoked(PointsGrantRevoked),
+    /// `referral.pending`.
+    ReferralPending(ReferralPending),
+    /// `referral.ordered`.
+    ReferralOrdered(ReferralOrdered),
+    /// `referral.qualified`.
+    ReferralQualified(ReferralQualified),
+    /// `referral.held`.
+    ReferralHeld(ReferralHeld),
+    /// `referral.rewarded`.
+    ReferralRewarded(ReferralRewarded),
+    /// `referral.refused`.
+    ReferralRefused(ReferralRefused),
+    /// `referral.revoked`.
+    ReferralRevoked(ReferralRevoked),
 }
 
 impl What {
@@ -150,6 +176,18 @@ impl What {
             Self::TierNotBegun(_) => "tier.not_begun",
             Self::TierGraceBegan(_) => "tier.grace_began",
             Self::BalanceTakenOver(_) => "balance.taken_over",
+            Self::MemberEnrolled(_) => "member.enrolled",
+            Self::MemberActivated(_) => "member.activated",
+            Self::MemberStatusChanged(_) => "member.status_changed",
+            Self::PointsGranted(_) => "points.granted",
+            Self::PointsGrantRevoked(_) => "points.grant_revoked",
+            Self::ReferralPending(_) => "referral.pending",
+            Self::ReferralOrdered(_) => "referral.ordered",
+            Self::ReferralQualified(_) => "referral.qualified",
+            Self::ReferralHeld(_) => "referral.held",
+            Self::ReferralRewarded(_) => "referral.rewarded",
+            Self::ReferralRefused(_) => "referral.refused",
+            Self::ReferralRevoked(_) => "referral.revoked",
         }
     }
 }
@@ -509,6 +547,8 @@ pub enum TierReason {
     Lifted,
     /// What staff had set ended.
     OverrideEnded,
+    /// The program gives it to whoever becomes a member.
+    Welcome,
 }
 
 /// A member brought a balance from another system.
@@ -530,6 +570,273 @@ pub struct BalanceTakenOver {
     /// How much of what is owed was then paid.
     #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
     pub debt_paid: u64,
+}
+
+/// Somebody joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct MemberEnrolled {
+    /// What they are from now on: `pending` until `member.activated`, or `active` at once, with which that comes, too.
+    pub status: MemberStatus,
+}
+
+/// A member showed that they can be reached, or joined where the program does not ask for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct MemberActivated {
+    /// What they are from now on: `active`.
+    pub status: MemberStatus,
+}
+
+/// Staff stopped a member, let them go on, or ended their membership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct MemberStatusChanged {
+    /// What they are from now on. `active` may be for the first time: staff can spare a member the proof.
+    pub status: MemberStatus,
+    /// The code of the reason that staff gave. `null`: it was not staff.
+    pub reason: Option<String>,
+}
+
+/// Whether somebody is a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum MemberStatus {
+    /// Nobody has joined.
+    Unenrolled,
+    /// They have joined, and not shown yet that they can be reached.
+    Pending,
+    /// They are a member.
+    Active,
+    /// Staff stopped them for a while: they earn and use nothing.
+    Frozen,
+    /// They have left.
+    Closed,
+}
+
+/// What points are given for, beside orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum GrantedFor {
+    /// Becoming a member.
+    Welcome,
+    /// Having been brought by `referrer_id`.
+    Referred,
+    /// Having brought `friend_id`.
+    Brought,
+    /// Having brought so many `friends`.
+    Milestone,
+}
+
+/// Points were given beside orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct PointsGranted {
+    /// How many; 0 if caps had nothing left.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// What for.
+    pub reason: GrantedFor,
+    /// Who brought the member. `null`: it is not for that.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub referrer_id: Option<String>,
+    /// Whom the member brought. `null`: it is not for that.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub friend_id: Option<String>,
+    /// How many friends the milestone is for. `null`: it is none.
+    pub friends: Option<u32>,
+    /// How many more there would have been without caps.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub cut: u64,
+    /// What became of them at first. Those that expired at once are told by `points.expired` as well.
+    pub becomes: Becomes,
+    /// How many of those that can be used at once paid a debt instead.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt_paid: u64,
+    /// The lot that they lie in: the last day on which they can be used, as it was given then.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Day"))]
+    pub lot: Date,
+}
+
+/// Points that were given beside orders were taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct PointsGrantRevoked {
+    /// How many: the sum of `available` and `debt`; 0 if there was nothing to take.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// What for they were given.
+    pub reason: GrantedFor,
+    /// Who brought the member. `null`: it was not for that.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub referrer_id: Option<String>,
+    /// Whom the member brought. `null`: it was not for that.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub friend_id: Option<String>,
+    /// How many friends the milestone was for. `null`: it was none.
+    pub friends: Option<u32>,
+    /// How many could be used.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub available: u64,
+    /// How many were missing and are owed.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt: u64,
+    /// How many were missing and are let go.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub waived: u64,
+    /// Whether they had expired before, so that nothing was taken.
+    pub gone_already: bool,
+}
+
+/// Somebody said who brought them. What becomes of it, the other events of referrals tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralPending {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
+}
+
+/// An order of whoever was brought is watched until its return window is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralOrdered {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
+    /// The order.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub order_id: String,
+    /// When its window ends, and `referral.qualified` comes if enough of it was kept.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::AnyInstant"))]
+    pub qualifies_at: Timestamp,
+    /// Whether the order as it is now would be enough.
+    pub is_enough: bool,
+}
+
+/// A referral is due since `at`, and is looked into. It comes once more when a member becomes active whose
+/// referral waited for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralQualified {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
+    /// The order by which it is due. `null`: a task.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub order_id: Option<String>,
+    /// The task by which it is due. `null`: an order.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub task: Option<String>,
+}
+
+/// A referral waits for staff: more friends were brought than the program takes for natural.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralHeld {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
+    /// The order by which it is due. `null`: a task.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub order_id: Option<String>,
+    /// The task by which it is due. `null`: an order.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub task: Option<String>,
+}
+
+/// Both sides of a referral were rewarded, each of which `points.granted` tells as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralRewarded {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
+    /// How many points the member got.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub friend_points: u64,
+    /// How many the other one got for it, milestones apart.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub referrer_points: u64,
+    /// The order by which it was due. `null`: a task.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub order_id: Option<String>,
+    /// The task by which it was due. `null`: an order.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub task: Option<String>,
+}
+
+/// A referral rewards nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralRefused {
+    /// Who brought the member. `null`: the code that was named did not count, and what was known before stands.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
+    pub referrer_id: Option<String>,
+    /// Why.
+    pub reason: RefusedFor,
+    /// What the member shares with the other one, or with another member. `null`: it is not for that.
+    pub shared: Option<Shared>,
+    /// The code of the reason that staff gave. `null`: it was not staff.
+    pub staff_reason: Option<String>,
+}
+
+/// Why a referral rewards nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum RefusedFor {
+    /// The program rewards no referrals.
+    ReferralsOff,
+    /// Nobody has the code.
+    CodeUnknown,
+    /// The code was replaced by another one.
+    CodeDead,
+    /// Who would be the friend has the code themselves.
+    OwnCode,
+    /// Somebody else brought the friend before.
+    AlreadyReferred,
+    /// The friend bought something, or joined, before the code was named.
+    ExistingCustomer,
+    /// The friend has left.
+    FriendClosed,
+    /// The other one is no active member.
+    ReferrerNotActive,
+    /// The friend brought, through others, whoever brought them.
+    Ring,
+    /// Both are taken for one person.
+    SamePerson,
+    /// The friend is taken for another member.
+    KnownPerson,
+    /// Staff refused it.
+    DeniedByStaff,
+}
+
+/// By what two are taken for one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum Shared {
+    /// A telephone number.
+    Phone,
+    /// A card, of payment or of the shop.
+    Card,
+    /// A device.
+    Device,
+    /// A postal address.
+    Address,
+}
+
+/// What a referral was due by was taken back, and so are both rewards: `points.grant_revoked` tells of each. One
+/// that waited for staff had none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct ReferralRevoked {
+    /// Who brought the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub referrer_id: String,
 }
 
 /// An entry cannot be announced: it is none that was ever decided. Trying again does not help.
@@ -601,7 +908,11 @@ fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
         | Event::OverrideEnded { .. }
         | Event::Grown { .. }
         | Event::TaskDone { .. }
-        | Event::LifeExtended { .. } => event.fell_due_at().unwrap_or(entry.at),
+        | Event::LifeExtended { .. }
+        | Event::StatusChanged { .. }
+        | Event::Granted(_)
+        | Event::GrantTakenBack(_)
+        | Event::Referral(_) => event.fell_due_at().unwrap_or(entry.at),
     }
 }
 
@@ -716,7 +1027,235 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
         Event::OverrideEnded { in_force, at: _ } => {
             told_of_level_in_force(in_force, TierReason::OverrideEnded, None)
         }
+        Event::StatusChanged { status, reason, at: _ } => {
+            told_of_status(entry, *status, reason.as_ref())
+        }
+        Event::Granted(granted) => told_of_grant(granted),
+        Event::GrantTakenBack(taken) => vec![told_of_grant_taken_back(taken)?],
+        Event::Referral(referral) => told_of_referral(referral),
     })
+}
+
+fn told_of_status(entry: &CommandId, status: Status, reason: Option<&ReasonCode>) -> Vec<What> {
+    let new = MemberStatus::from(status);
+    let activated = || What::MemberActivated(MemberActivated { status: new });
+    match entry {
+        CommandId::Enrollment(_) => {
+            let enrolled = What::MemberEnrolled(MemberEnrolled { status: new });
+            // Whoever welcomes members waits for the latter, whatever the program asks of them.
+            if status == Status::Active { vec![enrolled, activated()] } else { vec![enrolled] }
+        }
+        CommandId::Activation(_) => vec![activated()],
+        CommandId::Order(_)
+        | CommandId::Refund(..)
+        | CommandId::Change(..)
+        | CommandId::Cancel(_)
+        | CommandId::Request { .. }
+        | CommandId::Due(..)
+        | CommandId::Opening(_)
+        | CommandId::Activity(..)
+        | CommandId::Task(..)
+        | CommandId::Measured(..)
+        | CommandId::Version(_)
+        | CommandId::Referral(_)
+        | CommandId::ReferralReward(_)
+        | CommandId::ReferralRevoked(_)
+        | CommandId::Claim(_) => {
+            let reason = reason.map(|it| it.as_str().to_owned());
+            vec![What::MemberStatusChanged(MemberStatusChanged { status: new, reason })]
+        }
+    }
+}
+
+impl From<Status> for MemberStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Unenrolled => Self::Unenrolled,
+            Status::Pending => Self::Pending,
+            Status::Active => Self::Active,
+            Status::Frozen => Self::Frozen,
+            Status::Closed => Self::Closed,
+        }
+    }
+}
+
+/// What points are given for, and the other member whom that is about.
+struct GrantOf {
+    reason: GrantedFor,
+    referrer_id: Option<String>,
+    friend_id: Option<String>,
+    friends: Option<u32>,
+}
+
+impl GrantOf {
+    fn of(reason: &GrantReason) -> Self {
+        let grant = |reason| Self { reason, referrer_id: None, friend_id: None, friends: None };
+        match reason {
+            GrantReason::Welcome => grant(GrantedFor::Welcome),
+            GrantReason::Referred { referrer } => Self {
+                referrer_id: Some(referrer.as_str().to_owned()),
+                ..grant(GrantedFor::Referred)
+            },
+            GrantReason::Brought { friend, count: _ } => {
+                Self { friend_id: Some(friend.as_str().to_owned()), ..grant(GrantedFor::Brought) }
+            }
+            GrantReason::Milestone { friends } => {
+                Self { friends: Some(*friends), ..grant(GrantedFor::Milestone) }
+            }
+        }
+    }
+}
+
+fn told_of_grant(granted: &Granted) -> Vec<What> {
+    let GrantOf { reason, referrer_id, friend_id, friends } = GrantOf::of(&granted.reason);
+    let becomes = match granted.becomes {
+        event::Becomes::Pending => Becomes::Pending,
+        event::Becomes::Available { .. } => Becomes::Available,
+        event::Becomes::Expired => Becomes::Expired,
+        // They are always somebody's.
+        event::Becomes::Unclaimed => return Vec::new(),
+    };
+    let (points, lot) = (granted.share.points, granted.share.lot.given);
+    let mut told = vec![What::PointsGranted(PointsGranted {
+        points: points.get(),
+        reason,
+        referrer_id,
+        friend_id,
+        friends,
+        cut: granted.cut.get(),
+        becomes,
+        debt_paid: granted.debt_paid().get(),
+        lot,
+    })];
+    if becomes == Becomes::Expired && !points.is_zero() {
+        told.push(expired(points, ExpiredFrom::New, 0, Some(lot)));
+    }
+    told
+}
+
+fn told_of_grant_taken_back(taken: &GrantTakenBack) -> Result<What, OutOfRange> {
+    let GrantOf { reason, referrer_id, friend_id, friends } = GrantOf::of(&taken.reason);
+    let mut revoked = PointsGrantRevoked {
+        points: 0,
+        reason,
+        referrer_id,
+        friend_id,
+        friends,
+        available: 0,
+        debt: 0,
+        waived: 0,
+        gone_already: false,
+    };
+    match &taken.settled {
+        Settled::TakenBack { pending, lots, debt, waived } => {
+            // They never waited, so what waits is an order's and is left alone.
+            let available =
+                points::Points::total(lots.iter().map(|it| it.points))?.plus(*pending)?;
+            revoked.points = available.plus(*debt)?.get();
+            revoked.available = available.get();
+            revoked.debt = debt.get();
+            revoked.waived = waived.get();
+        }
+        Settled::GoneAlready => revoked.gone_already = true,
+        // What is taken back adds nothing, and is an account's.
+        Settled::Added(_) | Settled::NoAccount => (),
+    }
+    Ok(What::PointsGrantRevoked(revoked))
+}
+
+fn told_of_referral(event: &ReferralEvent) -> Vec<What> {
+    let name = |it: &MemberId| it.as_str().to_owned();
+    vec![match event {
+        ReferralEvent::Named { referrer } => {
+            What::ReferralPending(ReferralPending { referrer_id: name(referrer) })
+        }
+        ReferralEvent::NotNamed { refusal } => What::ReferralRefused(refused(None, refusal)),
+        ReferralEvent::Ordered { order_id, qualifies_at, is_enough, referrer } => {
+            What::ReferralOrdered(ReferralOrdered {
+                referrer_id: name(referrer),
+                order_id: order_id.as_str().to_owned(),
+                qualifies_at: *qualifies_at,
+                is_enough: *is_enough,
+            })
+        }
+        // Whoever refunded or edited it knows, and the referral waits for the next order as it did.
+        ReferralEvent::Corrected { .. } | ReferralEvent::NotKept { .. } => return Vec::new(),
+        ReferralEvent::Qualified { by, referrer, at: _ } => {
+            let (order_id, task) = qualifier(by);
+            let referrer_id = name(referrer);
+            What::ReferralQualified(ReferralQualified { referrer_id, order_id, task })
+        }
+        ReferralEvent::Held { by, referrer } => {
+            let (order_id, task) = qualifier(by);
+            What::ReferralHeld(ReferralHeld { referrer_id: name(referrer), order_id, task })
+        }
+        ReferralEvent::Rewarded { reward, referrer } => {
+            let (order_id, task) = qualifier(&reward.by);
+            What::ReferralRewarded(ReferralRewarded {
+                referrer_id: name(referrer),
+                friend_points: reward.friend.points.get(),
+                referrer_points: reward.referrer.points.get(),
+                order_id,
+                task,
+            })
+        }
+        ReferralEvent::Refused { referrer, refusal } => {
+            What::ReferralRefused(refused(Some(referrer), refusal))
+        }
+        ReferralEvent::Revoked { referrer } => {
+            What::ReferralRevoked(ReferralRevoked { referrer_id: name(referrer) })
+        }
+    }]
+}
+
+fn refused(referrer: Option<&MemberId>, refusal: &ReferralRefusal) -> ReferralRefused {
+    let (shared, staff_reason) = match refusal {
+        ReferralRefusal::SamePerson { kind } | ReferralRefusal::KnownPerson { kind } => {
+            (Some(Shared::from(*kind)), None)
+        }
+        ReferralRefusal::DeniedByStaff { why } => (None, Some(why.as_str().to_owned())),
+        ReferralRefusal::ReferralsOff
+        | ReferralRefusal::CodeUnknown
+        | ReferralRefusal::CodeDead
+        | ReferralRefusal::OwnCode
+        | ReferralRefusal::AlreadyReferred
+        | ReferralRefusal::ExistingCustomer
+        | ReferralRefusal::FriendClosed
+        | ReferralRefusal::ReferrerNotActive
+        | ReferralRefusal::Ring => (None, None),
+    };
+    let referrer_id = referrer.map(|it| it.as_str().to_owned());
+    ReferralRefused { referrer_id, reason: refusal.into(), shared, staff_reason }
+}
+
+impl From<&ReferralRefusal> for RefusedFor {
+    fn from(refusal: &ReferralRefusal) -> Self {
+        match refusal {
+            ReferralRefusal::ReferralsOff => Self::ReferralsOff,
+            ReferralRefusal::CodeUnknown => Self::CodeUnknown,
+            ReferralRefusal::CodeDead => Self::CodeDead,
+            ReferralRefusal::OwnCode => Self::OwnCode,
+            ReferralRefusal::AlreadyReferred => Self::AlreadyReferred,
+            ReferralRefusal::ExistingCustomer => Self::ExistingCustomer,
+            ReferralRefusal::FriendClosed => Self::FriendClosed,
+            ReferralRefusal::ReferrerNotActive => Self::ReferrerNotActive,
+            ReferralRefusal::Ring => Self::Ring,
+            ReferralRefusal::SamePerson { .. } => Self::SamePerson,
+            ReferralRefusal::KnownPerson { .. } => Self::KnownPerson,
+            ReferralRefusal::DeniedByStaff { .. } => Self::DeniedByStaff,
+        }
+    }
+}
+
+impl From<SignalKind> for Shared {
+    fn from(kind: SignalKind) -> Self {
+        match kind {
+            SignalKind::Phone => Self::Phone,
+            SignalKind::Card => Self::Card,
+            SignalKind::Device => Self::Device,
+            SignalKind::Address => Self::Address,
+        }
+    }
 }
 
 fn told_of_extension(from: Date, usable_through: Date, cause: &Cause) -> Vec<What> {
@@ -758,11 +1297,31 @@ const fn reasons(entry: &CommandId) -> Reasons {
         CommandId::Activity(..) | CommandId::Task(..) => {
             Reasons { raised: TierReason::Activity, lowered: TierReason::Review }
         }
-        CommandId::Order(_)
+        CommandId::Enrollment(_)
+        | CommandId::Activation(_)
+        | CommandId::Request { operation: Operation::SetStatus, .. } => {
+            Reasons { raised: TierReason::Welcome, lowered: TierReason::Review }
+        }
+        // A referral that was rewarded counts for no level.
+        CommandId::Referral(_)
+        | CommandId::ReferralReward(_)
+        | CommandId::ReferralRevoked(_)
+        | CommandId::Order(_)
         | CommandId::Refund(..)
         | CommandId::Change(..)
         | CommandId::Cancel(_)
-        | CommandId::Request { .. }
+        | CommandId::Claim(_)
+        | CommandId::Request {
+            operation:
+                Operation::Spend
+                | Operation::GiveBack
+                | Operation::Extend
+                | Operation::Reinstate
+                | Operation::OverrideLevel
+                | Operation::LiftOverride
+                | Operation::ReviewReferral,
+            ..
+        }
         | CommandId::Due(..)
         | CommandId::Opening(_) => {
             Reasons { raised: TierReason::Order, lowered: TierReason::Refund }

@@ -11,13 +11,15 @@ use loyalty_domain::{
     calendar::{ExpiryRounding, Month},
     decide::Rejection,
     earning::Gives,
-    event::{self, Event, Settled},
+    event::{self, Event, GrantReason, ReferralEvent, Settled},
     expiry::{Cause, DayOfYear, Expiry, NEVER},
     id::{CommandId, MemberId, Operation},
+    membership,
     money::{Currency, Minor, Spend},
     points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
     rate::Rate,
+    referral::{Qualifier, ReferralRefusal},
     tier::{self, OverrideKind},
     timeline::{self, LevelCause, What},
 };
@@ -43,6 +45,21 @@ pub struct Member {
     pub tier: Tier,
     /// What the level is measured by, and the way to the next one.
     pub progress: Progress,
+    /// Whether its owner has joined; `null`: nobody has, and the account is there because an order named it.
+    pub membership: Option<Membership>,
+}
+
+/// That the owner of an account has joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Membership {
+    /// `pending`: they have not shown yet that they can be reached; `active`; `frozen`, by staff; or `closed`:
+    /// they have left. Who is not active earns, unless closed, and uses no points.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "active"))]
+    pub status: &'static str,
+    /// When they joined.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub enrolled_at: Timestamp,
 }
 
 /// A balance, in points.
@@ -316,7 +333,7 @@ pub struct Entries {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entry {
-    /// Its id, made from the fact.
+    /// Its id, made from the fact. What was given for a friend has one that does not name them.
     #[cfg_attr(feature = "openapi", schema(example = "O#536365"))]
     pub id: String,
     /// Its number in the account: 1 is the first one, and none is missing.
@@ -433,6 +450,35 @@ pub enum Source {
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
         #[cfg_attr(feature = "schemas", schemars(with = "crate::schema::Day"))]
         day: Date,
+    },
+    /// The member joined.
+    Enrollment,
+    /// The member showed that they can be reached.
+    Activation,
+    /// Staff changed the member's status.
+    SetStatus {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// The referral by which the member was brought was looked into.
+    Referral,
+    /// Staff decided about the referral by which the member was brought.
+    ReviewReferral {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// The referral of a friend whom the member brought was rewarded.
+    ReferralReward,
+    /// The referral of a friend whom the member brought was revoked.
+    ReferralRevoked,
+    /// An order that a guest had paid became the member's.
+    Claim {
+        /// Which.
+        order_id: String,
     },
 }
 
@@ -726,6 +772,105 @@ pub enum Change {
         /// Which.
         task: String,
     },
+    /// The member joined, became active, was stopped or left.
+    StatusChanged {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// `pending`, `active`, `frozen` or `closed`.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "active"))]
+        status: &'static str,
+        /// The code of the reason that staff gave; `null`: it was not staff.
+        reason: Option<String>,
+    },
+    /// Points were given beside orders.
+    Granted {
+        /// What for: `welcome`, `referred` (somebody brought the member), `brought` (the member brought somebody)
+        /// or `milestone` (the member brought so many).
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "referred"))]
+        reason: &'static str,
+        /// How many friends a milestone is for; `null`: it is none.
+        friends: Option<u32>,
+        /// How many points.
+        points: u64,
+        /// How many more there would have been without caps.
+        cut: u64,
+        /// The lot that they lie in.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// What became of them at first.
+        becomes: Becomes,
+    },
+    /// Points that were given beside orders were taken back.
+    GrantTakenBack {
+        /// What for they were given: as above.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "referred"))]
+        reason: &'static str,
+        /// How many friends a milestone is for; `null`: it is none.
+        friends: Option<u32>,
+        /// How many points they were.
+        points: u64,
+        /// The lot that they lay in.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+        lot: Date,
+        /// Where they were taken from.
+        settled: Settlement,
+    },
+    /// The member said who brought them.
+    ReferralNamed,
+    /// The member named a code that does not count.
+    ReferralNotNamed {
+        /// Why not, for programs.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "code_unknown"))]
+        reason: &'static str,
+    },
+    /// An order of whoever was brought is watched until its return window is over.
+    ReferralOrdered {
+        /// Which.
+        order_id: String,
+        /// When the window ends.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        qualifies_at: Timestamp,
+        /// Whether what is kept of it is enough.
+        is_enough: bool,
+    },
+    /// A refund or an edit made a watched order enough, or too little.
+    ReferralCorrected {
+        /// Which.
+        order_id: String,
+        /// Whether what is kept of it is enough.
+        is_enough: bool,
+    },
+    /// The return window of a watched order ended, of which too little was kept.
+    ReferralNotKept {
+        /// When.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// Which.
+        order_id: String,
+    },
+    /// The referral by which the member was brought is due, and is looked into.
+    ReferralQualified {
+        /// Since when.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        at: Timestamp,
+        /// The order by which it is due; `null`: a task.
+        order_id: Option<String>,
+        /// The task; `null`: an order.
+        task: Option<String>,
+    },
+    /// It waits for staff.
+    ReferralHeld,
+    /// Both were rewarded; what the member got is told beside it.
+    ReferralRewarded,
+    /// Neither is.
+    ReferralRefused {
+        /// Why not, for programs.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "referrer_not_active"))]
+        reason: &'static str,
+    },
+    /// What it was due by was taken back, and so are both rewards.
+    ReferralRevoked,
 }
 
 /// Points of an order in a lot that is not the order's.
@@ -1014,7 +1159,51 @@ impl Member {
                 }),
             },
             progress: Progress::of(account, program, earned, as_of)?,
+            membership: Membership::of(&account.membership),
         })
+    }
+}
+
+impl Membership {
+    /// `None` of whoever has not joined.
+    fn of(membership: &membership::Membership) -> Option<Self> {
+        let enrolled_at = membership.enrolled_at?;
+        Some(Self { status: status(membership.status), enrolled_at })
+    }
+}
+
+/// The word for a status.
+const fn status(status: membership::Status) -> &'static str {
+    match status {
+        membership::Status::Unenrolled => "unenrolled",
+        membership::Status::Pending => "pending",
+        membership::Status::Active => "active",
+        membership::Status::Frozen => "frozen",
+        membership::Status::Closed => "closed",
+    }
+}
+
+/// The id of an entry as its member may read it: that of the fact, unless it would name whom they brought.
+pub fn entry_id(id: &CommandId, sequence: u64) -> String {
+    match id {
+        // No id of a member is empty, so no other entry has this text.
+        CommandId::ReferralReward(_) => format!("F##{sequence}#R"),
+        CommandId::ReferralRevoked(_) => format!("F##{sequence}#X"),
+        CommandId::Order(_)
+        | CommandId::Refund(..)
+        | CommandId::Change(..)
+        | CommandId::Cancel(_)
+        | CommandId::Request { .. }
+        | CommandId::Due(..)
+        | CommandId::Opening(_)
+        | CommandId::Activity(..)
+        | CommandId::Task(..)
+        | CommandId::Measured(..)
+        | CommandId::Version(_)
+        | CommandId::Enrollment(_)
+        | CommandId::Activation(_)
+        | CommandId::Referral(_)
+        | CommandId::Claim(_) => id.to_string(),
     }
 }
 
@@ -1190,6 +1379,8 @@ impl From<&CommandId> for Source {
                     Operation::Reinstate => Self::Reinstate { client_id, request_key },
                     Operation::OverrideLevel => Self::OverrideLevel { client_id, request_key },
                     Operation::LiftOverride => Self::LiftOverride { client_id, request_key },
+                    Operation::SetStatus => Self::SetStatus { client_id, request_key },
+                    Operation::ReviewReferral => Self::ReviewReferral { client_id, request_key },
                 }
             }
             CommandId::Opening(_) => Self::Opening,
@@ -1202,6 +1393,13 @@ impl From<&CommandId> for Source {
             CommandId::Measured(_, version) | CommandId::Version(version) => {
                 Self::NewVersion { program_version: *version }
             }
+            CommandId::Enrollment(_) => Self::Enrollment,
+            CommandId::Activation(_) => Self::Activation,
+            CommandId::Referral(_) => Self::Referral,
+            // Whoever brought a friend may not read here whom.
+            CommandId::ReferralReward(_) => Self::ReferralReward,
+            CommandId::ReferralRevoked(_) => Self::ReferralRevoked,
+            CommandId::Claim(order) => Self::Claim { order_id: order.as_str().to_owned() },
         }
     }
 }
@@ -1241,16 +1439,7 @@ impl TryFrom<&Event> for Change {
                 level: level.as_str().to_owned(),
                 valid_through: *valid_through,
             },
-            Event::Corrected(it) => Self::Corrected {
-                by: Source::from(&it.by),
-                eligible_before_minor: it.eligible_before.get(),
-                eligible_after_minor: it.eligible_after.get(),
-                cut_minor: it.cut.get(),
-                points_before: it.points_before.get(),
-                points_after: it.points_after.get(),
-                settled: Settlement::of(&it.settled),
-                others: it.others.iter().map(CorrectedInLot::of).collect(),
-            },
+            Event::Corrected(it) => Self::corrected(it),
             Event::CorrectionRefused { by, rejection } => {
                 Self::CorrectionRefused { by: Source::from(by), reason: reason(rejection) }
             }
@@ -1306,11 +1495,53 @@ impl TryFrom<&Event> for Change {
                 Self::Grown { month: month.to_string(), growth: *growth }
             }
             Event::TaskDone { task } => Self::TaskDone { task: task.as_str().to_owned() },
+            Event::StatusChanged { at, status: new, reason } => Self::StatusChanged {
+                at: *at,
+                status: status(*new),
+                reason: reason.as_ref().map(|it| it.as_str().to_owned()),
+            },
+            Event::Granted(it) => Self::granted(it),
+            Event::GrantTakenBack(it) => Self::taken_back(it),
+            Event::Referral(it) => Self::referral(it),
         })
     }
 }
 
 impl Change {
+    fn granted(granted: &event::Granted) -> Self {
+        Self::Granted {
+            reason: granted_for(&granted.reason),
+            friends: milestone(&granted.reason),
+            points: granted.share.points.get(),
+            cut: granted.cut.get(),
+            lot: granted.share.lot.given,
+            becomes: granted.becomes.into(),
+        }
+    }
+
+    fn taken_back(taken: &event::GrantTakenBack) -> Self {
+        Self::GrantTakenBack {
+            reason: granted_for(&taken.reason),
+            friends: milestone(&taken.reason),
+            points: taken.share.points.get(),
+            lot: taken.share.lot.given,
+            settled: Settlement::of(&taken.settled),
+        }
+    }
+
+    fn corrected(corrected: &event::Corrected) -> Self {
+        Self::Corrected {
+            by: Source::from(&corrected.by),
+            eligible_before_minor: corrected.eligible_before.get(),
+            eligible_after_minor: corrected.eligible_after.get(),
+            cut_minor: corrected.cut.get(),
+            points_before: corrected.points_before.get(),
+            points_after: corrected.points_after.get(),
+            settled: Settlement::of(&corrected.settled),
+            others: corrected.others.iter().map(CorrectedInLot::of).collect(),
+        }
+    }
+
     fn earned(earned: &event::Earned) -> Result<Self, OutOfRange> {
         let order = &earned.order;
         Ok(Self::Earned {
@@ -1361,6 +1592,40 @@ impl Change {
             spend_missing_minor: at_risk.spend_missing.map(Minor::get),
             orders_missing: at_risk.orders_missing,
             growth_missing: at_risk.growth_missing,
+        }
+    }
+
+    /// What happened to a member's referral; neither side reads who the other one is.
+    fn referral(event: &ReferralEvent) -> Self {
+        match event {
+            ReferralEvent::Named { referrer: _ } => Self::ReferralNamed,
+            ReferralEvent::NotNamed { refusal } => {
+                Self::ReferralNotNamed { reason: referral_reason(refusal) }
+            }
+            ReferralEvent::Ordered { order_id, qualifies_at, is_enough, referrer: _ } => {
+                Self::ReferralOrdered {
+                    order_id: order_id.as_str().to_owned(),
+                    qualifies_at: *qualifies_at,
+                    is_enough: *is_enough,
+                }
+            }
+            ReferralEvent::Corrected { order_id, is_enough } => Self::ReferralCorrected {
+                order_id: order_id.as_str().to_owned(),
+                is_enough: *is_enough,
+            },
+            ReferralEvent::NotKept { at, order_id } => {
+                Self::ReferralNotKept { at: *at, order_id: order_id.as_str().to_owned() }
+            }
+            ReferralEvent::Qualified { at, by, referrer: _ } => {
+                let (order_id, task) = qualifier(by);
+                Self::ReferralQualified { at: *at, order_id, task }
+            }
+            ReferralEvent::Held { .. } => Self::ReferralHeld,
+            ReferralEvent::Rewarded { .. } => Self::ReferralRewarded,
+            ReferralEvent::Refused { refusal, referrer: _ } => {
+                Self::ReferralRefused { reason: referral_reason(refusal) }
+            }
+            ReferralEvent::Revoked { referrer: _ } => Self::ReferralRevoked,
         }
     }
 
@@ -1525,9 +1790,61 @@ pub(crate) fn lot_uses(uses: &[event::LotUse]) -> Vec<LotUse> {
     uses.iter().map(|it| LotUse { lot: it.lot.given, points: it.points.get() }).collect()
 }
 
+/// What points were given for, as a word.
+const fn granted_for(reason: &GrantReason) -> &'static str {
+    match reason {
+        GrantReason::Welcome => "welcome",
+        GrantReason::Referred { .. } => "referred",
+        GrantReason::Brought { .. } => "brought",
+        GrantReason::Milestone { .. } => "milestone",
+    }
+}
+
+/// How many friends a milestone is for.
+const fn milestone(reason: &GrantReason) -> Option<u32> {
+    match reason {
+        GrantReason::Milestone { friends } => Some(*friends),
+        GrantReason::Welcome | GrantReason::Referred { .. } | GrantReason::Brought { .. } => None,
+    }
+}
+
+/// The order, or the task, that a referral is due by.
+pub(crate) fn qualifier(by: &Qualifier) -> (Option<String>, Option<String>) {
+    match by {
+        Qualifier::Order(order_id) => (Some(order_id.as_str().to_owned()), None),
+        Qualifier::Task(task) => (None, Some(task.as_str().to_owned())),
+    }
+}
+
+/// The name of the refusal of a referral, for programs: unlike its text it does not say what is shared.
+pub const fn referral_reason(refusal: &ReferralRefusal) -> &'static str {
+    match refusal {
+        ReferralRefusal::ReferralsOff => "referrals_off",
+        ReferralRefusal::CodeUnknown => "code_unknown",
+        ReferralRefusal::CodeDead => "code_dead",
+        ReferralRefusal::OwnCode => "own_code",
+        ReferralRefusal::AlreadyReferred => "already_referred",
+        ReferralRefusal::ExistingCustomer => "existing_customer",
+        ReferralRefusal::FriendClosed => "friend_closed",
+        ReferralRefusal::ReferrerNotActive => "referrer_not_active",
+        ReferralRefusal::Ring => "ring",
+        ReferralRefusal::SamePerson { .. } => "same_person",
+        ReferralRefusal::KnownPerson { .. } => "known_person",
+        ReferralRefusal::DeniedByStaff { .. } => "denied_by_staff",
+    }
+}
+
 /// The name of a refusal, for programs and logs: unlike its text it quotes nothing.
 pub const fn reason(rejection: &Rejection) -> &'static str {
     match rejection {
+        Rejection::AccountClosed => "account_closed",
+        Rejection::AccountFrozen => "account_frozen",
+        Rejection::AccountPending => "account_pending",
+        Rejection::NotEnrolled => "not_enrolled",
+        Rejection::StatusUnchanged => "status_unchanged",
+        Rejection::NothingToReview => "nothing_to_review",
+        Rejection::OrderHasMember => "order_has_member",
+        Rejection::NoSuchOrder => "no_such_order",
         Rejection::OrderRefused => "order_refused",
         Rejection::CurrencyNotInProgram { .. } => "currency_not_in_program",
         Rejection::EditOvertaken => "edit_overtaken",

@@ -132,7 +132,13 @@ impl Event {
                 | Command::OverrideLevel { .. }
                 | Command::LiftOverride { .. }
                 | Command::Measure { .. }
-                | Command::EndMeasuring,
+                | Command::EndMeasuring
+                | Command::Enroll { .. }
+                | Command::Activate { .. }
+                | Command::SetStatus { .. }
+                | Command::SettleReferral { .. }
+                | Command::ReviewReferral { .. }
+                | Command::ClaimOrder { .. },
                 _,
             ) => None,
         }
@@ -350,7 +356,7 @@ const AMOUNT: &str = "a whole number of minor units from 0 to 922337203685477580
 const POINTS: &str =
     "a whole number of points from 0 to 9223372036854775807, without point, exponent or quotes";
 const DAY: &str = "a day such as \"2026-01-31\"";
-const INSTANT: &str =
+pub(crate) const INSTANT: &str =
     "a date and time of RFC 3339 with its offset, such as \"2026-01-31T12:00:00+01:00\"";
 
 const FIELDS: [Field; 41] = [

@@ -170,8 +170,12 @@ pub(crate) fn month<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Month,
 
 /// Reads an instant as RFC 3339 writes it, for a field.
 pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let read = |text: &str| is_rfc_3339(text).then(|| text.parse().ok()).flatten();
-    deserializer.deserialize_str(Text { expected: "a date and time", read })
+    deserializer.deserialize_str(Text { expected: "a date and time", read: read_instant })
+}
+
+/// The instant that `text` is, as RFC 3339 writes it.
+pub(crate) fn read_instant(text: &str) -> Option<Timestamp> {
+    is_rfc_3339(text).then(|| text.parse().ok()).flatten()
 }
 
 /// Whether `text` has a digit wherever `shape` has a 0, and otherwise what stands there.

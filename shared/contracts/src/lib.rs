@@ -1,5 +1,5 @@
-//! JSON that crosses a border: events of orders and balances in, events of points and levels out, with
-//! their schemas, and what the API answers.
+//! JSON that crosses a border: events of orders and balances in, events of points, levels and referrals out,
+//! with their schemas, and what the API is asked and answers.
 //!
 //! Read in this order:
 //!
@@ -7,10 +7,12 @@
 //! 2. [`mod@event`]: from the bytes of a message to an event;
 //! 3. [`error`]: why a message is no event;
 //! 4. [`api`]: what the API answers, and [`problem`]: why it does not;
-//! 5. [`announcement`]: what the shop is told;
-//! 6. [`work`]: what we ask ourselves to do about what falls due;
-//! 7. [`review`]: what we ask ourselves to do about levels;
-//! 8. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
+//! 5. [`body`]: how the body of a request is read, and [`member`]: what members are asked for and shown;
+//! 6. [`announcement`]: what the shop is told;
+//! 7. [`work`]: what we ask ourselves to do about what falls due;
+//! 8. [`review`]: what we ask ourselves to do about levels;
+//! 9. [`referral`]: what we ask ourselves to do about referrals;
+//! 10. `schema`, behind the feature `schemas`: the same shapes as JSON Schemas.
 //!
 //! There is deliberately no clock and no I/O: whoever received a message says when.
 #![warn(clippy::arithmetic_side_effects)]
@@ -18,12 +20,15 @@
 pub mod announcement;
 pub mod api;
 pub mod balance;
+pub mod body;
 pub mod error;
 pub mod event;
 mod json;
+pub mod member;
 pub mod order;
 mod place;
 pub mod problem;
+pub mod referral;
 pub mod review;
 #[cfg(feature = "schemas")]
 pub mod schema;

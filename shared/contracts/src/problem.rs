@@ -85,6 +85,8 @@ pub enum ProblemKind {
     MemberClosed,
     /// The membership is frozen.
     MemberFrozen,
+    /// The membership is active, so that no code is needed.
+    AlreadyActive,
     /// An identity is another member's; the document says which.
     IdentityTaken,
     /// Nobody has this code, or it is dead.
@@ -103,6 +105,10 @@ pub enum ProblemKind {
     ActivationCodeWrong,
     /// Nothing proves that the order is the caller's, or there is no such order.
     ClaimNotProven,
+    /// There were too many wrong attempts to claim the order.
+    ClaimAttemptsUsedUp,
+    /// The order has not come, or there is none.
+    OrderNotFound,
     /// The order is somebody's.
     OrderTaken,
     /// A mistake of ours.
@@ -127,7 +133,7 @@ macro_rules! problem {
 
 impl ProblemKind {
     /// Every kind, in order of precedence.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 40] = [
         Self::InvalidMemberId,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -153,6 +159,7 @@ impl ProblemKind {
         Self::KeyReused,
         Self::MemberClosed,
         Self::MemberFrozen,
+        Self::AlreadyActive,
         Self::IdentityTaken,
         Self::ReferralCodeUnknown,
         Self::ReferralCodeReplaced,
@@ -162,6 +169,8 @@ impl ProblemKind {
         Self::ActivationCodeExpired,
         Self::ActivationCodeWrong,
         Self::ClaimNotProven,
+        Self::ClaimAttemptsUsedUp,
+        Self::OrderNotFound,
         Self::OrderTaken,
         Self::Internal,
         Self::Unavailable,
@@ -419,6 +428,27 @@ impl ProblemKind {
                 "Nothing proves that the order is the caller's",
                 "Send the order's id with the mail or phone that it was placed with, or with the \
                  token of its link. An order of which the shop has told us neither cannot be claimed."
+            ),
+            Self::AlreadyActive => problem!(
+                "already-active",
+                409,
+                false,
+                "The membership is active already",
+                "No code is needed."
+            ),
+            Self::ClaimAttemptsUsedUp => problem!(
+                "claim-attempts-used-up",
+                403,
+                false,
+                "There were too many wrong attempts to claim this order",
+                "Ask the shop for a link. Mail and phone can be tried anew once the shop tells others of them."
+            ),
+            Self::OrderNotFound => problem!(
+                "order-not-found",
+                404,
+                false,
+                "There is no such order",
+                "It may not have come yet. Claim it once its points could be seen."
             ),
             Self::OrderTaken => problem!(
                 "order-taken",

@@ -7,13 +7,16 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     announcement::{
-        Announcement, BalanceTakenOver, PointsAvailable, PointsClawedBack, PointsEarned,
-        PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack, PointsReinstated,
-        PointsSpent, SOURCE, TierAtRisk, TierAwaited, TierChanged, TierGraceBegan, TierNotBegun,
-        TierRenewed,
+        Announcement, BalanceTakenOver, MemberActivated, MemberEnrolled, MemberStatusChanged,
+        PointsAvailable, PointsClawedBack, PointsEarned, PointsExpired, PointsExpiring,
+        PointsExtended, PointsGivenBack, PointsGrantRevoked, PointsGranted, PointsReinstated,
+        PointsSpent, ReferralHeld, ReferralOrdered, ReferralPending, ReferralQualified,
+        ReferralRefused, ReferralRevoked, ReferralRewarded, SOURCE, TierAtRisk, TierAwaited,
+        TierChanged, TierGraceBegan, TierNotBegun, TierRenewed,
     },
     balance::BalanceOpened,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
+    referral::ReviewReferral,
     review::{
         AddGrowth, CompleteTask, ExtendLife, LiftLevel, MeasureMembers, OverrideLevel,
         PlanMeasuring, ReinstatePoints,
@@ -30,7 +33,7 @@ pub struct Document {
     pub text: String,
 }
 
-/// The schemas of all events, and of what we ask ourselves about due work and about levels.
+/// The schemas of all events, and of what we ask ourselves about due work, levels and referrals.
 ///
 /// Each event's is one of whole messages, in either form: it first looks for `detail-type`, as the reader
 /// does, so that a validator's complaints are about the form that was meant.
@@ -55,6 +58,7 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
         own::<ReinstatePoints>("points.reinstate", "points.reinstate.v1.json", REVIEWS)?,
         own::<PlanMeasuring>("measure.plan", "measure.plan.v1.json", REVIEWS)?,
         own::<MeasureMembers>("measure.members", "measure.members.v1.json", REVIEWS)?,
+        own::<ReviewReferral>("referral.review", "referral.review.v1.json", REFERRALS)?,
     ])
 }
 
@@ -62,6 +66,9 @@ pub fn documents() -> Result<Vec<Document>, serde_json::Error> {
 const DUE_WORK: &str = "A message of the queue of due work.";
 /// What messages about levels are.
 const REVIEWS: &str = "A message of the queue of tier reviews.";
+
+/// What messages about referrals are.
+const REFERRALS: &str = "A message of the queue of referrals.";
 
 /// A message of a queue of our own: bare, and of no version.
 fn own<T: JsonSchema>(
@@ -135,6 +142,12 @@ fn document<T: JsonSchema>(
 pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
     Ok(vec![
         announcement::<BalanceTakenOver>("balance.taken_over", "balance.taken_over.v1.json")?,
+        announcement::<MemberActivated>("member.activated", "member.activated.v1.json")?,
+        announcement::<MemberEnrolled>("member.enrolled", "member.enrolled.v1.json")?,
+        announcement::<MemberStatusChanged>(
+            "member.status_changed",
+            "member.status_changed.v1.json",
+        )?,
         announcement::<PointsAvailable>("points.available", "points.available.v1.json")?,
         announcement::<PointsClawedBack>("points.clawed_back", "points.clawed_back.v1.json")?,
         announcement::<PointsEarned>("points.earned", "points.earned.v1.json")?,
@@ -142,8 +155,17 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<PointsExpiring>("points.expiring", "points.expiring.v1.json")?,
         announcement::<PointsExtended>("points.extended", "points.extended.v1.json")?,
         announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
+        announcement::<PointsGrantRevoked>("points.grant_revoked", "points.grant_revoked.v1.json")?,
+        announcement::<PointsGranted>("points.granted", "points.granted.v1.json")?,
         announcement::<PointsReinstated>("points.reinstated", "points.reinstated.v1.json")?,
         announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
+        announcement::<ReferralHeld>("referral.held", "referral.held.v1.json")?,
+        announcement::<ReferralOrdered>("referral.ordered", "referral.ordered.v1.json")?,
+        announcement::<ReferralPending>("referral.pending", "referral.pending.v1.json")?,
+        announcement::<ReferralQualified>("referral.qualified", "referral.qualified.v1.json")?,
+        announcement::<ReferralRefused>("referral.refused", "referral.refused.v1.json")?,
+        announcement::<ReferralRevoked>("referral.revoked", "referral.revoked.v1.json")?,
+        announcement::<ReferralRewarded>("referral.rewarded", "referral.rewarded.v1.json")?,
         announcement::<TierAtRisk>("tier.at_risk", "tier.at_risk.v1.json")?,
         announcement::<TierAwaited>("tier.awaited", "tier.awaited.v1.json")?,
         announcement::<TierChanged>("tier.changed", "tier.changed.v1.json")?,

@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calendar::Month,
     event::{
-        Becomes, Corrected, Earned, EarnedInLot, Event, LotUse, Opened, ProgressChange, Settled,
+        Becomes, Corrected, Earned, EarnedInLot, Event, GrantTakenBack, Granted, LotUse, Opened,
+        ProgressChange, ReferralEvent, Settled,
     },
     expiry::NEVER,
     id::{LevelId, TaskId},
+    membership::Membership,
     money::Spend,
     points::{OutOfRange, Points},
     program::{CapPeriod, Window},
+    referral::{ReferralState, Referred},
     tier::{Beside, NextLevel, Override},
 };
 
@@ -48,6 +51,9 @@ pub struct Account {
     /// stored: no account had it before programs had reminders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_through: Option<Date>,
+    /// What there is beside points and level. Stores keep it beside the account, where there is any.
+    #[serde(skip)]
+    pub membership: Membership,
 }
 
 /// Which kind of points.
@@ -319,7 +325,12 @@ impl Account {
             self.last_good_day(it.lot).max(matures_on.yesterday().unwrap_or(matures_on))
         });
         let days = lots.chain(pending).filter(|it| *it != NEVER);
-        days.chain(self.tier.ends()).min()
+        let referral = self.membership.referred.as_ref().and_then(|it| it.next_candidate());
+        let referral = referral.map(|it| {
+            let ends_on = jiff::tz::TimeZone::UTC.to_datetime(it.qualifies_at).date();
+            ends_on.yesterday().unwrap_or(ends_on)
+        });
+        days.chain(self.tier.ends()).chain(referral).min()
     }
 
     /// Whether a lot, or what is to be one, has its last good day on `from` or later and before `through`.
@@ -350,15 +361,12 @@ impl Account {
             Event::Lapsed { at, lot, points, debt_paid } => {
                 self.take_first_pending(*at, *lot, *points)?;
                 self.debt = self.debt.minus(*debt_paid)?;
-                let expired = points.minus(*debt_paid)?;
-                self.totals.expired = self.totals.expired.plus(expired)?;
-                Ok(())
+                self.expire(points.minus(*debt_paid)?)
             }
             Event::Expired { lot, points, .. } => {
                 self.take_from_lot(*lot, *points)?;
                 self.lots.retain(|it| it.id != *lot);
-                self.totals.expired = self.totals.expired.plus(*points)?;
-                Ok(())
+                self.expire(*points)
             }
             Event::Reviewed { level, valid_through, .. }
             | Event::LevelLowered { level, valid_through, .. } => {
@@ -399,10 +407,7 @@ impl Account {
                 Ok(())
             }
             Event::Grown { month, growth, counted_in } => {
-                self.progress.forget_before(*counted_in)?;
-                let grown = Measure { growth: u64::from(*growth), ..Measure::default() };
-                self.progress.lifetime.add(grown)?;
-                self.progress.month(*month)?.map_or(Ok(()), |it| it.add(grown))
+                self.progress.grow(*month, *growth, *counted_in)
             }
             Event::TaskDone { task } => {
                 self.progress.tasks.push(task.clone());
@@ -419,13 +424,7 @@ impl Account {
                 Ok(())
             }
             Event::GivenBack { debt_paid, restored, .. } => {
-                self.debt = self.debt.minus(*debt_paid)?;
-                self.totals.given_back = self.totals.given_back.plus(*debt_paid)?;
-                for it in restored {
-                    self.fill(it.lot, it.points)?;
-                    self.totals.given_back = self.totals.given_back.plus(it.points)?;
-                }
-                self.check_range()
+                self.apply_given_back(*debt_paid, restored)
             }
             Event::Opened(opened) => self.apply_opened(opened),
             Event::LifeExtended { from, through, cause: _ } => {
@@ -440,6 +439,60 @@ impl Account {
                 self.announced_through = self.announced_through.max(Some(at_risk.day));
                 Ok(())
             }
+            Event::StatusChanged { at, status, reason: _ } => {
+                self.membership.change(*status, *at);
+                Ok(())
+            }
+            Event::Granted(granted) => self.apply_granted(granted),
+            Event::GrantTakenBack(taken) => self.apply_taken_back(taken),
+            Event::Referral(event) => {
+                self.apply_referral(event);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_given_back(
+        &mut self,
+        debt_paid: Points,
+        restored: &[LotUse],
+    ) -> Result<(), OutOfRange> {
+        self.debt = self.debt.minus(debt_paid)?;
+        self.totals.given_back = self.totals.given_back.plus(debt_paid)?;
+        for it in restored {
+            self.fill(it.lot, it.points)?;
+            self.totals.given_back = self.totals.given_back.plus(it.points)?;
+        }
+        self.check_range()
+    }
+
+    fn expire(&mut self, points: Points) -> Result<(), OutOfRange> {
+        self.totals.expired = self.totals.expired.plus(points)?;
+        Ok(())
+    }
+
+    fn apply_taken_back(&mut self, taken: &GrantTakenBack) -> Result<(), OutOfRange> {
+        let own = (self.clock.unwrap_or(Timestamp::MIN), taken.share.lot, 0);
+        self.settle(own, taken.share.points, Points::ZERO, &taken.settled)?;
+        self.membership.referrals.remove(taken)
+    }
+
+    fn apply_granted(&mut self, granted: &Granted) -> Result<(), OutOfRange> {
+        let Granted { share, becomes, .. } = granted;
+        let (since, lot, points) = (self.sequence, share.lot, share.points);
+        // Nothing of it waits, so it does not matter since when.
+        let matures_at = self.clock.unwrap_or(Timestamp::MIN);
+        self.credit(Pending { matures_at, since, lot, points }, *becomes)?;
+        self.membership.referrals.add(granted)
+    }
+
+    fn apply_referral(&mut self, event: &ReferralEvent) {
+        if let ReferralEvent::Named { referrer } = event {
+            let (referrer, state) = (referrer.clone(), ReferralState::Named);
+            let referred = Referred { referrer, state, candidates: Vec::new() };
+            self.membership.referred = Some(Box::new(referred));
+        } else if let Some(referred) = &mut self.membership.referred {
+            referred.apply(event);
         }
     }
 
@@ -753,6 +806,13 @@ impl Progress {
             self.months.retain(|it| it.month >= since);
         }
         Ok(())
+    }
+
+    fn grow(&mut self, month: Month, growth: u32, counted_in: Month) -> Result<(), OutOfRange> {
+        self.forget_before(counted_in)?;
+        let grown = Measure { growth: u64::from(growth), ..Measure::default() };
+        self.lifetime.add(grown)?;
+        self.month(month)?.map_or(Ok(()), |it| it.add(grown))
     }
 
     fn change(&mut self, change: &ProgressChange) -> Result<(), OutOfRange> {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     account::Measure,
+    code::ReferralCode,
     id::{
         ActivityId, ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, ReasonCode,
         RefundId, RequestKey, TaskId,
@@ -120,6 +121,70 @@ pub enum Command {
     },
     /// It is recorded that all members were found, to be measured by a new version of the program.
     EndMeasuring,
+    /// Somebody joins.
+    Enroll {
+        /// Who.
+        member_id: MemberId,
+        /// The code of whoever brought them.
+        code: Option<ReferralCode>,
+    },
+    /// A member showed that they can be reached.
+    Activate {
+        /// Who.
+        member_id: MemberId,
+    },
+    /// Staff stop a member, let them go on, or end their membership.
+    SetStatus {
+        /// Whose.
+        member_id: MemberId,
+        /// What they are from now on.
+        status: NewStatus,
+        /// Why.
+        reason: ReasonCode,
+    },
+    /// A referral that is due is looked into, and rewarded or refused.
+    SettleReferral {
+        /// Who was brought.
+        friend: MemberId,
+    },
+    /// Staff decide about a referral that waits for them.
+    ReviewReferral {
+        /// Who was brought.
+        friend: MemberId,
+        /// Whether it is to be rewarded, if nothing else speaks against it.
+        approves: bool,
+        /// Why.
+        reason: ReasonCode,
+    },
+    /// An order that a guest had paid becomes a member's.
+    ClaimOrder {
+        /// Which.
+        order_id: OrderId,
+        /// Whose.
+        member_id: MemberId,
+    },
+}
+
+/// What staff may make of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewStatus {
+    /// A member like others.
+    Active,
+    /// One who earns and does not spend.
+    Frozen,
+    /// None any more.
+    Closed,
+}
+
+impl NewStatus {
+    /// The word that stands in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Frozen => "frozen",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// What counts for levels and is no order.
@@ -313,6 +378,58 @@ impl Request {
         Self { id: CommandId::Version(version), at, command: Command::EndMeasuring }
     }
 
+    /// Somebody joins, maybe brought by whoever has `code`.
+    pub fn enroll(member_id: MemberId, at: Timestamp, code: Option<ReferralCode>) -> Self {
+        let id = CommandId::Enrollment(member_id.clone());
+        Self { id, at, command: Command::Enroll { member_id, code } }
+    }
+
+    /// A member showed that they can be reached.
+    pub fn activate(member_id: MemberId, at: Timestamp) -> Self {
+        let id = CommandId::Activation(member_id.clone());
+        Self { id, at, command: Command::Activate { member_id } }
+    }
+
+    /// Staff stop a member, let them go on, or end their membership.
+    pub fn set_status(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        status: NewStatus,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::SetStatus);
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::SetStatus { member_id, status, reason } }
+    }
+
+    /// The referral of a friend, due since `at`, is looked into.
+    pub fn settle_referral(friend: MemberId, at: Timestamp) -> Self {
+        let id = CommandId::Referral(friend.clone());
+        Self { id, at, command: Command::SettleReferral { friend } }
+    }
+
+    /// Staff decide about a referral that waits for them.
+    pub fn review_referral(
+        client: ClientId,
+        key: RequestKey,
+        friend: MemberId,
+        at: Timestamp,
+        approves: bool,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (friend.clone(), Operation::ReviewReferral);
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::ReviewReferral { friend, approves, reason } }
+    }
+
+    /// An order that a guest paid at `paid_at` becomes a member's.
+    pub fn claim_order(order_id: OrderId, paid_at: Timestamp, member_id: MemberId) -> Self {
+        let id = CommandId::Claim(order_id.clone());
+        Self { id, at: paid_at, command: Command::ClaimOrder { order_id, member_id } }
+    }
+
     /// What a member has in another system is brought here.
     pub fn open(member_id: MemberId, at: Timestamp, opening: Opening) -> Self {
         let id = CommandId::Opening(member_id.clone());
@@ -333,7 +450,43 @@ impl Request {
             | Command::AddMeasure { member_id, .. }
             | Command::OverrideLevel { member_id, .. }
             | Command::LiftOverride { member_id, .. }
-            | Command::Measure { member_id } => Some(member_id),
+            | Command::Measure { member_id }
+            | Command::Enroll { member_id, .. }
+            | Command::Activate { member_id }
+            | Command::SetStatus { member_id, .. }
+            | Command::SettleReferral { friend: member_id }
+            | Command::ReviewReferral { friend: member_id, .. }
+            | Command::ClaimOrder { member_id, .. } => Some(member_id),
+        }
+    }
+
+    /// The referral code that the sender named, if any; `Some(None)` if what they named can be no code.
+    pub fn referral_code(&self) -> Option<Option<ReferralCode>> {
+        match &self.command {
+            // A guest has no account that could be brought.
+            Command::PayOrder(order) if order.member_id.is_some() => {
+                let code = order.referral_code.as_deref()?;
+                Some(ReferralCode::try_from(code).ok())
+            }
+            Command::Enroll { code, .. } => code.clone().map(Some),
+            Command::PayOrder(_)
+            | Command::CorrectOrder { .. }
+            | Command::Spend { .. }
+            | Command::GiveBack { .. }
+            | Command::PostDue { .. }
+            | Command::OpenAccount { .. }
+            | Command::Extend { .. }
+            | Command::Reinstate { .. }
+            | Command::AddMeasure { .. }
+            | Command::OverrideLevel { .. }
+            | Command::LiftOverride { .. }
+            | Command::Measure { .. }
+            | Command::EndMeasuring
+            | Command::Activate { .. }
+            | Command::SetStatus { .. }
+            | Command::SettleReferral { .. }
+            | Command::ReviewReferral { .. }
+            | Command::ClaimOrder { .. } => None,
         }
     }
 
@@ -357,7 +510,11 @@ impl Request {
             | Command::PostDue { .. }
             | Command::AddMeasure { new: NewMeasure::Task(_), .. }
             | Command::Measure { .. }
-            | Command::EndMeasuring => return Fingerprint([0; 16]),
+            | Command::EndMeasuring
+            // Who joins says more than this, which is compared where it is kept.
+            | Command::Enroll { .. }
+            | Command::Activate { .. }
+            | Command::SettleReferral { .. } => return Fingerprint([0; 16]),
             Command::AddMeasure { new: NewMeasure::Growth(growth), .. } => {
                 content.text("grow");
                 content.number(growth.get().into());
@@ -403,6 +560,23 @@ impl Request {
                 content = Canonical(Sha256::new());
                 content.text("lift override");
                 content.text(reason.as_str());
+            }
+            Command::SetStatus { status, reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("set status");
+                content.text(status.as_str());
+                content.text(reason.as_str());
+            }
+            Command::ReviewReferral { approves, reason, .. } => {
+                content = Canonical(Sha256::new());
+                content.text(if *approves { "approve referral" } else { "deny referral" });
+                content.text(reason.as_str());
+            }
+            // Whenever the same member asks for it again.
+            Command::ClaimOrder { member_id, .. } => {
+                content = Canonical(Sha256::new());
+                content.text("claim");
+                content.text(member_id.as_str());
             }
             // It happens once to a member, whenever a file of balances is sent again.
             Command::OpenAccount { opening, .. } => {

@@ -21,6 +21,7 @@ use crate::{
     order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
     points::{OutOfRange, Points},
     program::{Program, Shortfall},
+    referral::{NamedCode, Suspicion},
     reminder,
     tier::{self, TASKS_MAX},
 };
@@ -31,6 +32,30 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Rejection {
+    /// The member has left.
+    #[error("the account is closed")]
+    AccountClosed,
+    /// Staff stopped the member for a while.
+    #[error("the account is frozen")]
+    AccountFrozen,
+    /// The member has not shown yet that they can be reached.
+    #[error("the account is not active yet")]
+    AccountPending,
+    /// Nobody has joined.
+    #[error("nobody has enrolled under this id")]
+    NotEnrolled,
+    /// The member is already what they are to be.
+    #[error("the account has this status already")]
+    StatusUnchanged,
+    /// No referral of this friend waits for staff.
+    #[error("no referral of this friend waits for staff")]
+    NothingToReview,
+    /// What is to be claimed is a member's.
+    #[error("the order is a member's already")]
+    OrderHasMember,
+    /// There is no order to claim.
+    #[error("there is no such order")]
+    NoSuchOrder,
     /// The order that this is about was itself refused.
     #[error("the order was refused")]
     OrderRefused,
@@ -146,6 +171,16 @@ pub enum Held {
     Spend(SpendState),
 }
 
+impl Held {
+    /// The member of the order, if it is a member's.
+    pub const fn member_id(&self) -> Option<&MemberId> {
+        match self {
+            Self::Order(OrderState { member_id, .. }) => member_id.as_ref(),
+            Self::Nothing | Self::Waiting(_) | Self::Spend(_) => None,
+        }
+    }
+}
+
 /// A use of points, less what was given back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendState {
@@ -168,29 +203,63 @@ pub enum Decision {
         events: Vec<Event>,
         /// The account afterwards, without the entry's end; `None` if there is none.
         account: Option<Box<Account>>,
+        /// What happens to another account with it; most commands leave every other one alone.
+        second: Option<Box<Second>>,
     },
+    /// It is not to be answered yet: nothing happens, and it may be asked again.
+    Nothing,
     /// It waits for its order.
     Waits(Waiting),
 }
 
-/// Answers `request` under `program`, given what its id `holds` and the `account` that it is about.
+/// What happens to a second account by the same command, in an entry of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Second {
+    /// The natural id of its entry.
+    pub id: CommandId,
+    /// Whose account it is.
+    pub member_id: MemberId,
+    /// The instant at which it takes effect there.
+    pub at: Timestamp,
+    /// What happens, what fell due before included.
+    pub events: Vec<Event>,
+    /// The account afterwards, without the entry's end.
+    pub account: Box<Account>,
+}
+
+/// What is known that a request may depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What the id's order, or the request that it is about, holds.
+    pub holds: Held,
+    /// The account of the member named, or of the order's member; a new one is [`Account::default`].
+    pub account: Account,
+    /// Whose the referral code is that the request names; `None` if it names none.
+    pub code: Option<NamedCode>,
+    /// The account of whoever brought the member, where their referral is settled or taken back.
+    pub referrer: Option<Account>,
+    /// What else is known of both, where their referral is settled.
+    pub suspicion: Suspicion,
+}
+
+/// Answers `request` under `program`, given what is `known`.
 ///
-/// Pure and deterministic: after a lost race, deciding again needs only fresh `holds` and `account`.
-/// The account is the one of the member named, or of the order's member; a new one is
-/// [`Account::default`]. For a guest's order, and for what waits, it is not looked at.
+/// Pure and deterministic: after a lost race, deciding again needs only what is known afresh. For a guest's
+/// order, and for what waits, the account is not looked at.
 ///
 /// # Errors
 ///
 /// A [`Rejection`], which the caller records under the request's id.
-pub fn decide(
-    program: &Program,
-    holds: &Held,
-    account: &Account,
-    request: &Request,
-) -> Result<Decision, Rejection> {
+pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Decision, Rejection> {
+    let Known { holds, account, code, referrer, suspicion } = known;
     let at = account.clock.map_or(request.at, |clock| clock.max(request.at));
     let is_late = account.clock.is_some_and(|clock| request.at < clock);
-    let work = || Work { is_late, ..Work::new(program, account.clone(), at) };
+    let work = || Work {
+        is_late,
+        member_id: holds.member_id().or_else(|| request.member_id()),
+        referrer: referrer.as_ref(),
+        ..Work::new(program, account.clone(), at)
+    };
     match &request.command {
         Command::PayOrder(order) => {
             let waiting = match holds {
@@ -198,11 +267,28 @@ pub fn decide(
                 Held::Nothing | Held::Order(_) | Held::Spend(_) => &[],
             };
             if order.member_id.is_some() {
-                work().pay(order, waiting)
+                account.membership.check_open()?;
+                work().pay(order, waiting, code.as_ref())
             } else {
-                Work::new(program, Account::default(), request.at).pay(order, waiting)
+                Work::new(program, Account::default(), request.at).pay(order, waiting, None)
             }
         }
+        Command::Enroll { member_id, .. } => work().enroll(member_id, code.as_ref()),
+        Command::Activate { .. } => work().activate(),
+        Command::SetStatus { status, reason, .. } => work().set_status(*status, reason),
+        Command::SettleReferral { .. } => work().settle_referral(&request.id, suspicion),
+        Command::ReviewReferral { approves, reason, .. } => {
+            work().review_referral(&request.id, *approves, reason, suspicion)
+        }
+        Command::ClaimOrder { order_id, .. } => match holds {
+            Held::Order(OrderState { member_id: None, record: Some(record) }) => {
+                account.membership.check_open()?;
+                work().claim(order_id, record, request.at)
+            }
+            Held::Order(OrderState { member_id: Some(_), .. }) => Err(Rejection::OrderHasMember),
+            Held::Order(OrderState { record: None, .. }) => Err(Rejection::OrderRefused),
+            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => Err(Rejection::NoSuchOrder),
+        },
         Command::CorrectOrder { order_id, correction } => match holds {
             Held::Order(state) => {
                 let record = state.record.as_ref().ok_or(Rejection::OrderRefused)?;
@@ -219,7 +305,10 @@ pub fn decide(
                 correction: correction.clone(),
             })),
         },
-        Command::Spend { points, .. } => work().spend(*points, request.at),
+        Command::Spend { points, .. } => {
+            account.membership.check_spends()?;
+            work().spend(*points, request.at)
+        }
         Command::GiveBack { member_id, spend: id, points } => match holds {
             Held::Spend(spend) if spend.member_id.as_ref() == Some(member_id) => {
                 work().give_back(id, spend, *points)
@@ -264,11 +353,26 @@ pub(crate) struct Work<'a> {
     pub(crate) at: Timestamp,
     /// Whether the request is older than the account's clock, and may be decided by an older version.
     pub(crate) is_late: bool,
+    /// Whose account it is, if a decision needs to know.
+    pub(crate) member_id: Option<&'a MemberId>,
+    /// The account of whoever brought its owner, where it was read.
+    pub(crate) referrer: Option<&'a Account>,
+    /// What happens to that account.
+    pub(crate) second: Option<Box<Second>>,
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn new(program: &'a Program, account: Account, at: Timestamp) -> Self {
-        Self { program, account, events: Vec::new(), at, is_late: false }
+        Self {
+            program,
+            account,
+            events: Vec::new(),
+            at,
+            is_late: false,
+            member_id: None,
+            referrer: None,
+            second: None,
+        }
     }
 
     pub(crate) fn record(&mut self, event: Event) -> Result<(), OutOfRange> {
@@ -279,12 +383,18 @@ impl<'a> Work<'a> {
 
     pub(crate) fn done(self, has_account: bool) -> Decision {
         let account = has_account.then(|| Box::new(self.account));
-        Decision::Effect { at: self.at, events: self.events, account }
+        Decision::Effect { at: self.at, events: self.events, account, second: self.second }
     }
 
-    fn pay(mut self, order: &Order, waiting: &[Waiting]) -> Result<Decision, Rejection> {
+    fn pay(
+        mut self,
+        order: &Order,
+        waiting: &[Waiting],
+        code: Option<&NamedCode>,
+    ) -> Result<Decision, Rejection> {
         let is_member = order.member_id.is_some();
         due::happen(&mut self)?;
+        let has_history = self.account.has_history();
         let mut record = self.recorded(order, is_member)?;
         let eligible = record.eligible()?;
         let spend = record.spend_of(eligible, self.program)?;
@@ -310,7 +420,7 @@ impl<'a> Work<'a> {
         for Waiting { id, at, correction } in waiting {
             match self.corrected(is_member, &record, id, *at, correction) {
                 Ok(corrected) => {
-                    self.record_correction(corrected)?;
+                    self.record_correction(corrected, &record)?;
                     record = self.newest_record(record);
                 }
                 Err(rejection) => {
@@ -318,7 +428,75 @@ impl<'a> Work<'a> {
                 }
             }
         }
+        if let Some(member_id) = &order.member_id {
+            if let Some(code) = code {
+                self.name_referrer(member_id, code, has_history)?;
+            }
+            self.watch_order(&order.order_id, order.paid_at, &record)?;
+        }
         Ok(self.done(is_member))
+    }
+
+    /// Answers [`Command::ClaimOrder`]: a guest's order becomes a member's, as if it came only now, with what
+    /// refunds left of it.
+    fn claim(
+        mut self,
+        order_id: &OrderId,
+        guest: &OrderRecord,
+        paid_at: Timestamp,
+    ) -> Result<Decision, Rejection> {
+        due::happen(&mut self)?;
+        let record = self.claimed(guest)?;
+        let eligible = record.eligible()?;
+        let spend = record.spend_of(eligible, self.program)?;
+        let counts = !eligible.is_zero();
+        let today = self.program.calendar().day_of(self.at);
+        let (becomes, others) = self.arriving(&record)?;
+        let month = Month::of(record.paid_on);
+        let progress = ProgressChange { month, spend, order: counts, is_less: false };
+        self.record(Event::Earned(Box::new(Earned {
+            order: record.clone(),
+            becomes,
+            progress,
+            counted_in: Month::of(today),
+            others,
+        })))?;
+        if !record.points.is_zero() {
+            self.slide(record.paid_on)?;
+        }
+        if counts {
+            self.measure(Month::of(today))?;
+        }
+        self.watch_order(order_id, paid_at, &record)?;
+        Ok(self.done(true))
+    }
+
+    /// What is kept of a guest's order that becomes a member's.
+    fn claimed(&self, guest: &OrderRecord) -> Result<OrderRecord, Rejection> {
+        let earning = &self.program.spec().earning;
+        let rank = tier::rank(self.program, &self.account);
+        let level = self.program.levels().get(rank);
+        let months = level.and_then(|it| it.expiry_months).or(earning.expiry_months);
+        let given = earning.last_good_day_after(months, guest.paid_on)?;
+        let mut record = OrderRecord { channel: None, ..guest.clone() };
+        record.sequence = self.account.sequence.checked_add(1).ok_or(OutOfRange)?;
+        record.lot = LotId { wallet: Wallet::Points, given };
+        record.matures_at = after_days(self.at, earning.pending_days)?;
+        record.program_version = self.program.spec().version;
+        record.components =
+            components_for(self.program, rank, guest.paid_on, guest.channel.as_ref(), record.lot)?;
+        (record.caps, record.headroom) = headroom(self.program, &self.account, guest.paid_on);
+        let eligible = record.eligible()?;
+        let spend = record.spend_of(eligible, self.program)?;
+        record.points = compute(
+            &mut record.components,
+            eligible,
+            record.currency,
+            record.rate,
+            spend,
+            record.headroom,
+        )?;
+        Ok(record)
     }
 
     /// What is kept of `order`, with its points.
@@ -350,6 +528,7 @@ impl<'a> Work<'a> {
             caps: Vec::new(),
             program_version: self.program.spec().version,
             edited_at: None,
+            channel: order.channel.clone().filter(|_| !is_member),
         };
         if is_member {
             let channel = order.channel.as_ref();
@@ -383,7 +562,7 @@ impl<'a> Work<'a> {
     }
 
     /// What becomes of `points` of an order that come into `account` at this instant.
-    fn becomes(
+    pub(crate) fn becomes(
         &self,
         account: &Account,
         lot: LotId,
@@ -411,7 +590,7 @@ impl<'a> Work<'a> {
         debug_assert_eq!(request.id.order_id(), Some(order_id), "the id is made from the order");
         due::happen(&mut self)?;
         let corrected = self.corrected(is_member, record, &request.id, request.at, correction)?;
-        self.record_correction(corrected)?;
+        self.record_correction(corrected, record)?;
         Ok(self.done(is_member))
     }
 
@@ -424,7 +603,13 @@ impl<'a> Work<'a> {
         state.record.unwrap_or(record)
     }
 
-    fn record_correction(&mut self, corrected: Corrected) -> Result<(), OutOfRange> {
+    /// Records what was `corrected` of an order that was kept as `record`.
+    fn record_correction(
+        &mut self,
+        corrected: Corrected,
+        record: &OrderRecord,
+    ) -> Result<(), OutOfRange> {
+        let order_id = corrected.by.order_id().cloned();
         let is_more = corrected.eligible_after > corrected.eligible_before;
         let is_less = corrected.eligible_after < corrected.eligible_before;
         let has_account = corrected.settled != Settled::NoAccount;
@@ -440,6 +625,12 @@ impl<'a> Work<'a> {
         }
         if is_less && self.program.spec().refunds.lowers_level {
             self.lower_level(month)?;
+        }
+        if let Some(order_id) = order_id
+            && self.account.membership.referred.is_some()
+        {
+            let after = self.newest_record(record.clone());
+            self.correct_referral(&order_id, record, &after)?;
         }
         Ok(())
     }
@@ -557,7 +748,8 @@ impl<'a> Work<'a> {
         // Lots never change, so these are the same ones.
         let mut lots = before.into_iter().zip(after);
         let Some(((lot, own_before), (_, own_after))) = lots.next() else { return Err(OutOfRange) };
-        let settled = self.settled(&self.account, record, lot, own_before, own_after)?;
+        let own = (record.matures_at, lot, record.sequence);
+        let settled = self.settled(&self.account, own, own_before, own_after)?;
         let mut others = Vec::new();
         let mut account: Option<Account> = None;
         for ((lot, points_before), (_, points_after)) in lots {
@@ -574,33 +766,33 @@ impl<'a> Work<'a> {
                     none.insert(copy)
                 }
             };
-            let settled = self.settled(account, record, lot, points_before, points_after)?;
             let own = (record.matures_at, lot, record.sequence);
+            let settled = self.settled(account, own, points_before, points_after)?;
             account.settle(own, points_before, points_after, &settled)?;
             others.push(CorrectedInLot { lot, points_before, points_after, settled });
         }
         Ok((settled, others))
     }
 
-    /// Where the difference between points of an order `before` and `after` goes that lie in `lot` of `account`.
-    fn settled(
+    /// Where the difference between points `before` and `after` goes that mature at an instant into a lot of
+    /// `account`, and belong to the entry of a number.
+    pub(crate) fn settled(
         &self,
         account: &Account,
-        record: &OrderRecord,
-        lot: LotId,
+        (matures_at, lot, sequence): (Timestamp, LotId, u64),
         before: Points,
         after: Points,
     ) -> Result<Settled, OutOfRange> {
         if after > before {
             let more = after.minus(before)?;
-            return Ok(Settled::Added(self.becomes(account, lot, record.matures_at, more)?));
+            return Ok(Settled::Added(self.becomes(account, lot, matures_at, more)?));
         }
         if self.program.calendar().is_over(account.last_good_day(lot), self.at)? {
             return Ok(Settled::GoneAlready);
         }
         let mut missing = before.minus(after)?;
         let own_pending = account
-            .own_pending(record.matures_at, lot, record.sequence)
+            .own_pending(matures_at, lot, sequence)
             .and_then(|it| account.pending.get(it))
             .map_or(Points::ZERO, |it| it.points);
         let pending = own_pending.min(missing);

@@ -28,6 +28,8 @@ enum Due {
     OverrideEnd,
     /// Points begin to slide.
     Sliding(Promise),
+    /// The return window of an order ends that a referral waits for.
+    Referral,
 }
 
 /// Brings `account` to `instant`: everything due up to and including it happens, in order.
@@ -82,6 +84,10 @@ fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
         Due::Sliding(Promise { from, through }) => {
             Some(Event::LifeExtended { from, through, cause: Cause::SlidingBegan { at } })
         }
+        Due::Referral => {
+            let referred = work.account.membership.referred.as_ref();
+            referred.and_then(|it| it.next_candidate().map(|first| it.window_ended(first)))
+        }
     };
     // `next` saw it, so it is there; without it whoever goes on would not end.
     event.ok_or(OutOfRange).map(Some)
@@ -118,6 +124,13 @@ fn next(
     }
     if let Some(NextLevel { from, .. }) = account.tier.next() {
         let candidate = (calendar.midnight(*from)?, Due::Start);
+        if candidate.0 <= until && first.is_none_or(|it| candidate < it) {
+            first = Some(candidate);
+        }
+    }
+    if let Some(candidate) = account.membership.referred.as_ref().and_then(|it| it.next_candidate())
+    {
+        let candidate = (candidate.qualifies_at, Due::Referral);
         if candidate.0 <= until && first.is_none_or(|it| candidate < it) {
             first = Some(candidate);
         }

@@ -10,10 +10,12 @@ use crate::{
     calendar::Month,
     decide::Rejection,
     expiry::Cause,
-    id::{CommandId, LevelId, ReasonCode, TaskId},
+    id::{CommandId, LevelId, MemberId, OrderId, ReasonCode, TaskId},
+    membership::Status,
     money::{Currency, Minor, Spend},
     order::{KeptLine, OrderRecord},
     points::{OutOfRange, Points},
+    referral::{Qualifier, ReferralRefusal, Reward, Share},
     tier::{NextLevel, Override},
 };
 
@@ -210,11 +212,151 @@ pub enum Event {
         /// Which.
         task: TaskId,
     },
+    /// The owner of the account joined, became active, was stopped or left.
+    StatusChanged {
+        /// When.
+        at: Timestamp,
+        /// What they are from now on.
+        status: Status,
+        /// Why, if staff did it.
+        reason: Option<ReasonCode>,
+    },
+    /// Points were given beside orders.
+    Granted(Box<Granted>),
+    /// Points that were given beside orders were taken back.
+    GrantTakenBack(Box<GrantTakenBack>),
+    /// Something happened to the referral by which the account's owner was brought.
+    Referral(Box<ReferralEvent>),
+}
+
+/// Points that are given beside orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// What for.
+    pub reason: GrantReason,
+    /// How many, and where they lie.
+    pub share: Share,
+    /// What became of them.
+    pub becomes: Becomes,
+    /// How many more there would have been without caps.
+    pub cut: Points,
+}
+
+/// Points that were given beside orders and are taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantTakenBack {
+    /// What for they were given.
+    pub reason: GrantReason,
+    /// How many, and where they lay.
+    pub share: Share,
+    /// Where they were taken from.
+    pub settled: Settled,
+}
+
+/// What points are given for, beside orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantReason {
+    /// Becoming a member.
+    Welcome,
+    /// Having been brought.
+    Referred {
+        /// By whom.
+        referrer: MemberId,
+    },
+    /// Having brought somebody.
+    Brought {
+        /// Whom.
+        friend: MemberId,
+        /// The period in which the friend is counted, if their number is limited.
+        count: Option<CapKey>,
+    },
+    /// Having brought so many.
+    Milestone {
+        /// How many.
+        friends: u32,
+    },
+}
+
+/// What happened to the referral by which an account's owner was brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferralEvent {
+    /// They said who brought them.
+    Named {
+        /// Who.
+        referrer: MemberId,
+    },
+    /// They named a code that does not count.
+    NotNamed {
+        /// Why not.
+        refusal: ReferralRefusal,
+    },
+    /// An order of theirs is watched until its return window is over.
+    Ordered {
+        /// Which.
+        order_id: OrderId,
+        /// When the window ends.
+        qualifies_at: Timestamp,
+        /// Whether what is kept of it is enough.
+        is_enough: bool,
+        /// Who would be rewarded.
+        referrer: MemberId,
+    },
+    /// A refund or an edit made a watched order enough, or too little.
+    Corrected {
+        /// Which.
+        order_id: OrderId,
+        /// Whether what is kept of it is enough.
+        is_enough: bool,
+    },
+    /// The return window of an order ended, of which too little was kept.
+    NotKept {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        order_id: OrderId,
+    },
+    /// The referral is due, and is looked into.
+    Qualified {
+        /// Since when.
+        at: Timestamp,
+        /// By what.
+        by: Qualifier,
+        /// Who would be rewarded.
+        referrer: MemberId,
+    },
+    /// It waits for staff: the referrer brought more friends than the program takes for natural.
+    Held {
+        /// What it is due by.
+        by: Qualifier,
+        /// Who would be rewarded.
+        referrer: MemberId,
+    },
+    /// Both were rewarded.
+    Rewarded {
+        /// What with.
+        reward: Box<Reward>,
+        /// Who, beside the owner of the account.
+        referrer: MemberId,
+    },
+    /// Neither is.
+    Refused {
+        /// Who would have been rewarded.
+        referrer: MemberId,
+        /// Why not.
+        refusal: ReferralRefusal,
+    },
+    /// What qualified it was taken back, and so are both rewards.
+    Revoked {
+        /// Who had been rewarded.
+        referrer: MemberId,
+    },
 }
 
 impl Event {
     /// When it fell due by itself; `None` of what a command did.
-    pub const fn fell_due_at(&self) -> Option<Timestamp> {
+    pub fn fell_due_at(&self) -> Option<Timestamp> {
         match self {
             Self::Matured { at, .. }
             | Self::Lapsed { at, .. }
@@ -225,6 +367,19 @@ impl Event {
             | Self::GraceBegan { at, .. }
             | Self::OverrideEnded { at, .. }
             | Self::LifeExtended { cause: Cause::SlidingBegan { at }, .. } => Some(*at),
+            Self::Referral(event) => match &**event {
+                ReferralEvent::NotKept { at, .. } | ReferralEvent::Qualified { at, .. } => {
+                    Some(*at)
+                }
+                ReferralEvent::Named { .. }
+                | ReferralEvent::NotNamed { .. }
+                | ReferralEvent::Ordered { .. }
+                | ReferralEvent::Corrected { .. }
+                | ReferralEvent::Held { .. }
+                | ReferralEvent::Rewarded { .. }
+                | ReferralEvent::Refused { .. }
+                | ReferralEvent::Revoked { .. } => None,
+            },
             Self::Earned(_)
             | Self::LevelReached { .. }
             | Self::LevelLowered { .. }
@@ -241,6 +396,9 @@ impl Event {
             | Self::OverrideLifted { .. }
             | Self::Grown { .. }
             | Self::TaskDone { .. }
+            | Self::StatusChanged { .. }
+            | Self::Granted(_)
+            | Self::GrantTakenBack(_)
             | Self::Opened(_) => None,
         }
     }

@@ -210,6 +210,18 @@ pub enum CommandId {
     Measured(MemberId, u32),
     /// All members were found, to be measured by a new version of the program.
     Version(u32),
+    /// A member joined, which happens once.
+    Enrollment(MemberId),
+    /// A member showed that they can be reached, which happens once.
+    Activation(MemberId),
+    /// What became of a friend's referral, which happens once to a friend.
+    Referral(MemberId),
+    /// What whoever brought this friend got for it.
+    ReferralReward(MemberId),
+    /// That it was taken back.
+    ReferralRevoked(MemberId),
+    /// An order that a guest had paid became a member's; this happens once to an order.
+    Claim(OrderId),
 }
 
 /// What a caller's request does.
@@ -228,6 +240,10 @@ pub enum Operation {
     OverrideLevel,
     /// Lifts a level that was set.
     LiftOverride,
+    /// Stops a member, lets them go on, or ends their membership.
+    SetStatus,
+    /// Decides about a referral that waits for staff.
+    ReviewReferral,
 }
 
 impl Operation {
@@ -240,6 +256,8 @@ impl Operation {
             Self::Reinstate => "reinstate",
             Self::OverrideLevel => "override_level",
             Self::LiftOverride => "lift_override",
+            Self::SetStatus => "set_status",
+            Self::ReviewReferral => "review_referral",
         }
     }
 }
@@ -251,14 +269,20 @@ impl CommandId {
             Self::Order(order)
             | Self::Refund(order, _)
             | Self::Change(order, _)
-            | Self::Cancel(order) => Some(order),
+            | Self::Cancel(order)
+            | Self::Claim(order) => Some(order),
             Self::Request { .. }
             | Self::Due(..)
             | Self::Opening(_)
             | Self::Activity(..)
             | Self::Task(..)
             | Self::Measured(..)
-            | Self::Version(_) => None,
+            | Self::Version(_)
+            | Self::Enrollment(_)
+            | Self::Activation(_)
+            | Self::Referral(_)
+            | Self::ReferralReward(_)
+            | Self::ReferralRevoked(_) => None,
         }
     }
 }
@@ -294,6 +318,12 @@ impl std::fmt::Display for CommandId {
                 write!(f, "V#{}#{version}", Escaped(member.as_str()))
             }
             Self::Version(version) => write!(f, "N#{version}"),
+            Self::Enrollment(member) => write!(f, "J#{}", Escaped(member.as_str())),
+            Self::Activation(member) => write!(f, "J#{}#A", Escaped(member.as_str())),
+            Self::Referral(friend) => write!(f, "F#{}", Escaped(friend.as_str())),
+            Self::ReferralReward(friend) => write!(f, "F#{}#R", Escaped(friend.as_str())),
+            Self::ReferralRevoked(friend) => write!(f, "F#{}#X", Escaped(friend.as_str())),
+            Self::Claim(order) => write!(f, "O#{}#G", Escaped(order.as_str())),
         }
     }
 }

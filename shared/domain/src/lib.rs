@@ -8,7 +8,8 @@
 //! 3. [`account`] and [`order`]: what is known when a command arrives;
 //! 4. [`command`] and [`opening`]: what may be asked;
 //! 5. [`earning`], [`tier`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
-//! 6. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
+//! 6. [`membership`], [`code`] and [`referral`]: who joined, and who brought whom;
+//! 7. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod account;
@@ -22,12 +23,14 @@ pub mod earning;
 pub mod event;
 pub mod expiry;
 pub mod id;
+pub mod membership;
 pub mod money;
 pub mod opening;
 pub mod order;
 pub mod points;
 pub mod program;
 pub mod rate;
+pub mod referral;
 pub mod reminder;
 mod script;
 pub mod tier;

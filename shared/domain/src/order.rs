@@ -195,6 +195,10 @@ pub struct OrderRecord {
     pub program_version: u32,
     /// When it was last edited or cancelled, as the sender says; an older edit comes too late.
     pub edited_at: Option<Timestamp>,
+    /// Where a guest placed it, for when a member claims it. Where there is none, and of a member's, it is not
+    /// stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
 }
 
 impl OrderRecord {
@@ -267,6 +271,10 @@ impl OrderState {
             | Event::OverrideEnded { .. }
             | Event::Grown { .. }
             | Event::TaskDone { .. }
+            | Event::StatusChanged { .. }
+            | Event::Granted(_)
+            | Event::GrantTakenBack(_)
+            | Event::Referral(_)
             | Event::Opened(_) => (),
         }
     }

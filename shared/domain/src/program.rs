@@ -13,6 +13,7 @@ use crate::{
     money::{Currency, Minor, Spend},
     points::{OutOfRange, Points},
     rate::Rate,
+    referral::{SignalKind, Velocity},
 };
 
 /// A program as it is written down, field by field plausible but not yet checked as a whole.
@@ -57,6 +58,112 @@ pub struct ProgramSpec {
     /// table is still said in the same words.
     #[serde(default, skip_serializing_if = "Reminders::is_none")]
     pub reminders: Reminders,
+    /// What becomes of whoever joins, likewise.
+    #[serde(default, skip_serializing_if = "Enrollment::is_plain")]
+    pub enrollment: Enrollment,
+    /// What members get for bringing friends, and the friends for coming; without it, nothing. Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralSpec>,
+}
+
+/// What becomes of whoever joins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrollment {
+    /// How they become active.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Points for becoming active.
+    #[serde(default)]
+    pub points: Option<Points>,
+    /// Months of life of these points; without it, those of `earning`.
+    #[serde(default)]
+    pub expiry_months: Option<u32>,
+    /// The level that they begin with, as if they had reached it; without it, the lowest.
+    #[serde(default)]
+    pub level: Option<LevelId>,
+}
+
+impl Enrollment {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How somebody who joined becomes active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// By a code that is sent to their address or telephone.
+    #[default]
+    Code,
+    /// At once: the shop knows already that they can be reached.
+    None,
+}
+
+/// What members get for bringing friends, and the friends for coming.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferralSpec {
+    /// Points for the friend.
+    #[serde(default)]
+    pub friend_points: Points,
+    /// Points for whoever brought them.
+    #[serde(default)]
+    pub referrer_points: Points,
+    /// Months of life of these points; without it, those of `earning`.
+    #[serde(default)]
+    pub expiry_months: Option<u32>,
+    /// How many times 24 hours after payment the friend's order must have been kept.
+    pub window_days: u32,
+    /// What must be left of the order then, in major units of the program's currency.
+    #[serde(default)]
+    pub min_amount: Option<Rate>,
+    /// A task that the friend does instead of ordering.
+    #[serde(default)]
+    pub task: Option<TaskId>,
+    /// What else whoever brings friends gets for so many of them.
+    #[serde(default)]
+    pub milestones: Vec<Milestone>,
+    /// How many points one referrer gets in one period, milestones included.
+    #[serde(default)]
+    pub caps: Vec<MemberCap>,
+    /// How many friends of one referrer are rewarded in one period before staff look into it.
+    #[serde(default)]
+    pub velocity: Option<Velocity>,
+    /// By what two accounts are taken for one person's.
+    #[serde(default = "ReferralSpec::all_signals")]
+    pub same_person: Vec<SignalKind>,
+    /// What becomes of a code that its owner replaces.
+    #[serde(default)]
+    pub old_codes: OldCodes,
+}
+
+impl ReferralSpec {
+    fn all_signals() -> Vec<SignalKind> {
+        SignalKind::ALL.to_vec()
+    }
+}
+
+/// What else whoever brings friends gets for so many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Milestone {
+    /// How many friends, who were rewarded and still are.
+    pub friends: u32,
+    /// How many points.
+    pub points: Points,
+}
+
+/// What becomes of a code that its owner replaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldCodes {
+    /// Nobody can use it any more.
+    #[default]
+    Die,
+    /// It still leads to its owner.
+    Live,
 }
 
 /// How many days before a loss members are told of it; where there are none, they are not.
@@ -419,6 +526,7 @@ pub struct Program {
     levels: Vec<Thresholds>,
     campaigns: Vec<Condition>,
     promises: Vec<Promise>,
+    referral_min: Spend,
 }
 
 /// A level's thresholds, ready to compare: it is met from any of them on.
@@ -466,6 +574,11 @@ impl Program {
     /// itself, and by those before it if it was told of them by [`in_succession`].
     pub fn promises(&self) -> &[Promise] {
         &self.promises
+    }
+
+    /// What must be kept of a friend's order, in the program's currency; nothing where it says nothing.
+    pub const fn referral_min(&self) -> Spend {
+        self.referral_min
     }
 
     /// The rate at which an order in `currency` counts, if it does.
@@ -672,7 +785,7 @@ pub enum Problem {
     #[error("points never expire, so this says nothing")]
     NeverExpires,
     /// Points of a campaign have months of their own although all points slide.
-    #[error("all points slide, so those of a campaign have no months of their own")]
+    #[error("all points slide, so these have no months of their own")]
     SlidesAnyway,
     /// The last good day is moved to days of the year and by a rounding.
     #[error(
@@ -682,6 +795,21 @@ pub enum Problem {
     /// Two caps for one period.
     #[error("there is another cap for the same period")]
     RepeatedPeriod,
+    /// A level that the program does not have.
+    #[error("there is no level `{0}`")]
+    NoSuchLevel(LevelId),
+    /// A level that nobody begins with.
+    #[error("nobody begins with a level that is `invite_only`")]
+    BeginsByInvitation,
+    /// Referrals give neither side anything.
+    #[error("say what the friend gets, or who brings them: `friend_points` or `referrer_points`")]
+    RewardsNothing,
+    /// A smallest amount of an order, where a task counts.
+    #[error("the friend does the task `{0}` instead of ordering, so there is no amount")]
+    NoOrder(TaskId),
+    /// Milestones that do not rise.
+    #[error("must be more than the {0} friends of the milestone before")]
+    MilestoneNotAbove(u32),
 }
 
 /// How long points may live or wait at most: a hundred years.
@@ -709,10 +837,12 @@ impl TryFrom<ProgramSpec> for Program {
         check_reminders(&spec.reminders, &mut mistakes);
         let levels = check_levels(&spec, &mut mistakes);
         let campaigns = check_campaigns(&spec, &mut mistakes);
+        check_enrollment(&spec, &mut mistakes);
+        let referral_min = check_referral(&spec, &mut mistakes);
         match calendar {
             Some(calendar) if mistakes.0.is_empty() => {
                 let promises = promise(&spec, spec.effective).into_iter().collect();
-                Ok(Self { spec, calendar, levels, campaigns, promises })
+                Ok(Self { spec, calendar, levels, campaigns, promises, referral_min })
             }
             _ => Err(InvalidProgram(mistakes.0)),
         }
@@ -996,4 +1126,77 @@ fn check_campaigns(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Vec<Condition
         conditions.push(Condition { min_spend });
     }
     conditions
+}
+
+fn check_enrollment(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    let Enrollment { points, expiry_months, level, activation: _ } = &spec.enrollment;
+    if points.is_some_and(Points::is_zero) {
+        mistakes.add("enrollment.points", Problem::Zero);
+    }
+    check_months("enrollment.expiry_months", *expiry_months, spec, mistakes);
+    if let Some(level) = level {
+        match spec.tiers.levels.iter().find(|it| it.id == *level) {
+            None => mistakes.add("enrollment.level", Problem::NoSuchLevel(level.clone())),
+            Some(it) if it.invite_only => {
+                mistakes.add("enrollment.level", Problem::BeginsByInvitation);
+            }
+            Some(_) => (),
+        }
+    }
+}
+
+/// Checks months that some points have of their own.
+fn check_months(path: &str, months: Option<u32>, spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    if months.is_some() && spec.earning.expiry == Expiry::Sliding {
+        mistakes.add(path, Problem::SlidesAnyway);
+    } else if months.is_some_and(|it| it > MONTHS_MAX) {
+        mistakes.add(path, Problem::TooLarge(MONTHS_MAX));
+    }
+}
+
+fn check_referral(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Spend {
+    let Some(referral) = &spec.referral else { return Spend::ZERO };
+    if referral.friend_points.is_zero() && referral.referrer_points.is_zero() {
+        mistakes.add("referral", Problem::RewardsNothing);
+    }
+    check_months("referral.expiry_months", referral.expiry_months, spec, mistakes);
+    if referral.window_days > DAYS_MAX {
+        mistakes.add("referral.window_days", Problem::TooLarge(DAYS_MAX));
+    }
+    let min_amount =
+        referral.min_amount.and_then(|it| mistakes.minor("referral.min_amount", it, spec.currency));
+    if let (Some(task), Some(_)) = (&referral.task, referral.min_amount) {
+        mistakes.add("referral.min_amount", Problem::NoOrder(task.clone()));
+    }
+    let mut highest = 0;
+    for (index, milestone) in referral.milestones.iter().enumerate() {
+        let path = |field: &str| format!("referral.milestones[{index}].{field}");
+        if milestone.friends == 0 {
+            mistakes.add(path("friends"), Problem::Zero);
+        } else if milestone.friends <= highest {
+            mistakes.add(path("friends"), Problem::MilestoneNotAbove(highest));
+        }
+        if milestone.points.is_zero() {
+            mistakes.add(path("points"), Problem::Zero);
+        }
+        highest = highest.max(milestone.friends);
+    }
+    for (index, cap) in referral.caps.iter().enumerate() {
+        if cap.points.is_zero() {
+            mistakes.add(format!("referral.caps[{index}].points"), Problem::Zero);
+        }
+        if referral.caps.iter().take(index).any(|it| it.period == cap.period) {
+            mistakes.add(format!("referral.caps[{index}].period"), Problem::RepeatedPeriod);
+        }
+    }
+    if referral.velocity.is_some_and(|it| it.friends == 0) {
+        mistakes.add("referral.velocity.friends", Problem::Zero);
+    }
+    for (index, kind) in referral.same_person.iter().enumerate() {
+        if let Some(other) = referral.same_person.iter().take(index).position(|it| it == kind) {
+            let (value, by) = (kind.to_string(), format!("entry {}", other.saturating_add(1)));
+            mistakes.add("referral.same_person", Problem::Repeated { value, by });
+        }
+    }
+    min_amount.unwrap_or(Spend::ZERO)
 }

@@ -353,6 +353,7 @@ impl Work<'_> {
                     return Err(Rejection::TooManyTasks);
                 }
                 self.record(Event::TaskDone { task: task.clone() })?;
+                self.qualify_by_task(task)?;
             }
         }
         self.measure(counted_in)?;

@@ -164,6 +164,11 @@ fn told(
         | Event::OverrideLifted { .. }
         | Event::Grown { .. }
         | Event::TaskDone { .. }
+        | Event::StatusChanged { .. }
+        | Event::Granted(_)
+        | Event::GrantTakenBack(_)
+        // Its points come when it was looked into, if they do.
+        | Event::Referral(_)
         | Event::Opened(_) => return None,
     })
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use loyalty_domain::{
     account::{Account, LotId, Measure, MonthProgress},
     command::{Command, Correction, RefundLine, Request},
-    decide::{Decision, Held, Rejection, SpendState, decide},
+    decide::{Decision, Held, Known, Rejection, SpendState, decide},
     due,
     event::{Event, LevelBefore, LotUse, Settled},
     expiry::{Cause, NEVER},
@@ -99,7 +99,7 @@ impl Shop {
     fn does(&mut self, request: impl Into<Request>) {
         let request = request.into();
         match self.answer(&request) {
-            Ok(Decision::Effect { at, events, account }) => {
+            Ok(Decision::Effect { at, events, account, second: None }) => {
                 self.keep(&request, at, events, account.map(|it| *it));
             }
             other => panic!("{request:#?} should take effect: {other:#?}"),
@@ -137,7 +137,8 @@ impl Shop {
 
     fn answer(&self, request: &Request) -> Result<Decision, Rejection> {
         let holds = self.holds.get(&key(request)).cloned().unwrap_or_default();
-        decide(self.program_at(request.at), &holds, &self.account, request)
+        let known = Known { holds, account: self.account.clone(), ..Known::default() };
+        decide(self.program_at(request.at), &known, request)
     }
 
     #[track_caller]

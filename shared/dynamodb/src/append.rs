@@ -13,13 +13,14 @@ use aws_sdk_dynamodb::{
 };
 use loyalty_ledger::{
     ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
-    Entry, LedgerError, OrderChange, SpendChange,
+    Entry, LedgerError, OrderChange, SpendChange, profile::Saved,
 };
 
 use crate::{
     DynamoDbLedger, failed,
     item::{self, GIVEN_BACK, Item, REVISION, SEQUENCE, corrupt, number},
     key::{Key, due},
+    profile::{self, ProfileRole},
 };
 
 pub(crate) const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
@@ -39,6 +40,8 @@ enum Role {
     Claim(usize),
     /// An account, an order or a use of points as it was read, which may have changed since.
     AsRead,
+    /// What is known of a person.
+    Profile(ProfileRole),
 }
 
 /// The store cancelled a transaction for a reason that we do not know.
@@ -139,11 +142,18 @@ impl DynamoDbLedger {
             return Ok(Appended::Raced);
         }
         let claim = failed_checks().find_map(|(_, role)| match role {
-            Role::Claim(index) => Some(*index),
-            Role::Entry(_) | Role::AsRead => None,
+            Role::Claim(index) => Some(Appended::ClaimFailed { index: *index }),
+            Role::Entry(_) | Role::AsRead | Role::Profile(_) => None,
         });
-        if let Some(index) = claim {
-            return Ok(Appended::ClaimFailed { index });
+        if let Some(failed) = claim {
+            return Ok(failed);
+        }
+        let profile_role = |index: usize| match roles.get(index) {
+            Some(Role::Profile(role)) => Some(*role),
+            Some(Role::Entry(_) | Role::AsRead | Role::Claim(_)) | None => None,
+        };
+        if let Some(Saved::Taken(taken)) = profile::refused(reasons, profile_role) {
+            return Ok(Appended::Taken(taken));
         }
         raced_or_failed(reasons)?;
         Ok(Appended::Raced)
@@ -176,6 +186,12 @@ impl DynamoDbLedger {
         for (index, claim) in change.claims.iter().enumerate() {
             let item = self.claim(claim).map_err(corrupt)?;
             writes.push(Write { item, role: Role::Claim(index) });
+        }
+        if let Some(profile) = &change.profile {
+            let profile = self.profile_writes(profile)?;
+            writes.extend(
+                profile.into_iter().map(|(item, role)| Write { item, role: Role::Profile(role) }),
+            );
         }
         Ok(writes)
     }

@@ -8,6 +8,7 @@ use loyalty_domain::{
     account::{Account, Balance},
     command::Fingerprint,
     id::{CommandId, MemberId},
+    membership::Membership,
 };
 use loyalty_ledger::{AccountChange, Answer, Entry, LedgerError, Revision};
 use serde::Deserialize;
@@ -58,6 +59,9 @@ pub(crate) struct StoredAccount {
     pub(crate) account: Account,
     pub(crate) recent: Vec<CommandId>,
     pub(crate) due_after: Option<Date>,
+    /// Of accounts that nobody enrolled for, and that nobody was brought to, there is none.
+    #[serde(default)]
+    membership: Membership,
 }
 
 /// What is stored cannot be read.
@@ -129,8 +133,12 @@ pub(crate) fn part_attributes(body: &[u8], index: usize, parts: usize) -> Item {
 pub(crate) fn account_attributes(change: &AccountChange) -> Result<Item, LedgerError> {
     let AccountChange { account, recent, due_after, .. } = change;
     // As `StoredAccount`.
-    let stored = (account, recent, due_after);
-    let mut item = body_attributes(body::write(&stored).map_err(corrupt)?);
+    let body = if account.membership == Membership::default() {
+        body::write(&(account, recent, due_after))
+    } else {
+        body::write(&(account, recent, due_after, &account.membership))
+    };
+    let mut item = body_attributes(body.map_err(corrupt)?);
     item.insert(SEQUENCE.to_owned(), number(account.sequence));
     Ok(item)
 }
@@ -149,7 +157,10 @@ pub(crate) fn version_attribute() -> Item {
 /// The account in `item`; a new one where there is none.
 pub(crate) fn account(item: Option<&Item>) -> Result<StoredAccount, LedgerError> {
     let Some(item) = item else { return Ok(StoredAccount::default()) };
-    body::read(body(item)?.unwrap_or_default()).map_err(corrupt)
+    let stored: StoredAccount = body::read(body(item)?.unwrap_or_default()).map_err(corrupt)?;
+    let StoredAccount { mut account, recent, due_after, membership } = stored;
+    account.membership = membership;
+    Ok(StoredAccount { account, recent, due_after, membership: Membership::default() })
 }
 
 /// The body of `item`, if it has one, once its shape is known.

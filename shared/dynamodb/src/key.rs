@@ -134,7 +134,7 @@ impl Key {
         let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
         let is_entry = match entry.split_once('#') {
             Some((_, id)) => !id.is_empty(),
-            None => entry == ORDER || entry == CANCELLED,
+            None => entry == ORDER || entry == CANCELLED || entry == CLAIMED,
         };
         is_number && is_entry
     }
@@ -167,6 +167,8 @@ pub(crate) const ORDER: &str = "E";
 pub(crate) const HEAD: &str = "H";
 /// The sort key of an order's cancellation.
 const CANCELLED: &str = "X";
+/// The sort key of a claim of a guest's order.
+const CLAIMED: &str = "G";
 /// What stands between an entry's sort key and the number of its part. Ids escape it.
 const PART: &str = "#+";
 
@@ -255,6 +257,12 @@ mod tests {
             CommandId::Refund(order("a"), RefundId::try_from("+").unwrap()),
             CommandId::Change(order("a"), ChangeId::try_from("+2").unwrap()),
             CommandId::Cancel(order("H")),
+            CommandId::Claim(order("G")),
+            CommandId::Enrollment(member()),
+            CommandId::Activation(member()),
+            CommandId::Referral(member()),
+            CommandId::ReferralReward(member()),
+            CommandId::ReferralRevoked(member()),
             CommandId::Opening(member()),
             CommandId::Due(member(), jiff::civil::date(2026, 1, 31)),
             CommandId::Version(3),

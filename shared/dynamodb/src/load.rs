@@ -1,25 +1,36 @@
 //! Reading: all that a request needs, in one batch where that is possible.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use loyalty_domain::{
+    account::Account,
+    code::ReferralCode,
     command::{Command, Request},
-    decide::Held,
+    decide::{Held, Known},
     id::{CommandId, MemberId, OrderId},
+    referral::{NamedCode, Suspicion},
 };
 use loyalty_ledger::{
-    Entry, LedgerError, Loaded, Reading, Revision, hold, statement::KnownAccount,
+    Beside, Entry, LedgerError, Loaded, Reading, Revision, hold, needs_referrer,
+    profile::{KnownCode, Profiles as _},
+    statement::KnownAccount,
 };
 
 use crate::{
     DynamoDbLedger, failed,
     item::{self, Item, StoredAccount, corrupt, revision, whole_entry},
     key::{HEAD, Key, ORDER, order_partition},
+    profile::known_code,
 };
 
 /// How often what was read is read again because it was not from one instant, or not all of it came.
 const READS_MAX: usize = 8;
+
+const BATCH_GET_ITEM: &str = "BatchGetItem";
 
 /// How many items one request reads at most.
 const BATCH_MAX: usize = 100;
@@ -54,7 +65,7 @@ impl DynamoDbLedger {
         reading: Reading,
     ) -> Result<Loaded, LedgerError> {
         match (&request.command, request.id.order_id()) {
-            (Command::CorrectOrder { .. }, Some(order_id)) => {
+            (Command::CorrectOrder { .. } | Command::ClaimOrder { .. }, Some(order_id)) => {
                 self.load_correction(request, order_id, reading).await
             }
             (Command::GiveBack { spend, .. }, _) => {
@@ -62,6 +73,58 @@ impl DynamoDbLedger {
             }
             _ => self.load_entry_and_account(request, reading).await,
         }
+    }
+
+    /// Reads what else is needed to settle a referral, or to take back its reward: the other account, and what
+    /// is known of both.
+    async fn load_referrer(
+        &self,
+        request: &Request,
+        mut loaded: Loaded,
+    ) -> Result<Loaded, LedgerError> {
+        let Some(referrer) = needs_referrer(request, &loaded.known) else { return Ok(loaded) };
+        // What one entry depends on in two accounts is read surely: a lost race would cost more.
+        let StoredAccount { account, recent, due_after, .. } = self.account_of(&referrer).await?;
+        if let (Some(friend), false) =
+            (request.member_id(), matches!(request.command, Command::CorrectOrder { .. }))
+        {
+            loaded.known.suspicion = self.suspicion(friend, &referrer, &account).await?;
+        }
+        loaded.known.referrer = Some(account);
+        loaded.referrer = Some(Beside { recent, due_after });
+        Ok(loaded)
+    }
+
+    /// What is known of `friend` and `referrer` beside their accounts.
+    async fn suspicion(
+        &self,
+        friend: &MemberId,
+        referrer: &MemberId,
+        account: &Account,
+    ) -> Result<Suspicion, LedgerError> {
+        let mut suspicion = Suspicion { is_ring: referrer == friend, ..Suspicion::default() };
+        let above = |it: &Account| it.membership.referred.as_ref().map(|it| it.referrer.clone());
+        let mut next = above(account);
+        let mut seen = HashSet::from([referrer.clone()]);
+        // Who brought whom is never changed, so a ring that is there is walked around once.
+        while let Some(member_id) = next.filter(|_| !suspicion.is_ring) {
+            suspicion.is_ring = member_id == *friend;
+            next = above(&self.account_of(&member_id).await?.account);
+            if !seen.insert(member_id) {
+                break;
+            }
+        }
+        let newest = Reading::Newest;
+        if let (Some(own), Some(other)) =
+            (self.find_profile(friend, newest).await?, self.find_profile(referrer, newest).await?)
+        {
+            suspicion.with_referrer.extend(own.shared_with(&other));
+        }
+        let likeness = self.likeness(friend, newest).await?;
+        let others = likeness.others.into_iter().filter(|it| it.member_id != *referrer);
+        suspicion.with_others.extend(others.map(|it| it.kind));
+        suspicion.tidy();
+        Ok(suspicion)
     }
 
     /// One batch read of the entry and the account.
@@ -73,7 +136,15 @@ impl DynamoDbLedger {
         let entry_key = Key::of_entry(&request.id);
         let account_key = request.member_id().map(Key::of_account);
         let keys = [Some(&entry_key), account_key.as_ref()].into_iter().flatten().cloned();
-        let items = self.get(keys.collect(), reading).await?;
+        let code = request.referral_code();
+        let (items, code) = match &code {
+            None => (self.get(keys.collect(), reading).await?, None),
+            Some(code) => {
+                let (items, code) =
+                    self.get_with_code(keys.collect(), code.as_ref(), reading).await?;
+                (items, Some(code))
+            }
+        };
         let entry_item = items.get(&entry_key);
         let entry = match entry_item {
             Some(item) => self.entry_in(&entry_key, item).await?,
@@ -84,11 +155,14 @@ impl DynamoDbLedger {
         if let (None, Some(_), Some(order_id)) = (&entry, entry_item, request.id.order_id()) {
             // A mark: refunds wait here.
             let under = self.under_order(order_id).await?;
-            loaded.holds = under.holds();
+            loaded.known.holds = under.holds();
             loaded.revision = under.revision;
         }
-        loaded.entry = entry;
-        Ok(loaded)
+        loaded.known.code = code;
+        if entry.is_some() {
+            return Ok(Loaded { entry, ..loaded });
+        }
+        self.load_referrer(request, loaded).await
     }
 
     /// The entry itself, since repeats are many; then all of its order, then the order's account.
@@ -112,14 +186,14 @@ impl DynamoDbLedger {
             return Ok(Loaded { entry: Some(Arc::clone(entry)), ..Loaded::default() });
         }
         let holds = under.holds();
-        let account = match &holds {
-            Held::Order(order) => match &order.member_id {
-                Some(member_id) => self.account_of(member_id).await?,
-                None => StoredAccount::default(),
-            },
-            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => StoredAccount::default(),
+        // Whoever claims an order is named, and whoever refunds one is not.
+        let account = match holds.member_id().or_else(|| request.member_id()) {
+            Some(member_id) => self.account_of(member_id).await?,
+            None => StoredAccount::default(),
         };
-        Ok(Loaded { holds, revision: under.revision, ..loaded(account) })
+        let mut loaded = Loaded { revision: under.revision, ..loaded(account) };
+        loaded.known.holds = holds;
+        self.load_referrer(request, loaded).await
     }
 
     /// One batch read of the entry, the use of points, what came back of it, and the account.
@@ -143,9 +217,9 @@ impl DynamoDbLedger {
         if let Some(item) = items.get(&spend_key)
             && let Some(entry) = self.entry_in(&spend_key, item).await?
         {
-            loaded.holds = hold(Held::Nothing, &entry);
+            loaded.known.holds = hold(Held::Nothing, &entry);
         }
-        if let (Held::Spend(spend), Some(head)) = (&mut loaded.holds, items.get(&head_key)) {
+        if let (Held::Spend(spend), Some(head)) = (&mut loaded.known.holds, items.get(&head_key)) {
             let given_back = head.get(item::GIVEN_BACK).and_then(|it| it.as_n().ok());
             let given_back = given_back.and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
             spend.given_back = given_back.try_into()?;
@@ -251,22 +325,51 @@ impl DynamoDbLedger {
     /// Reads the items with `keys`, in one request unless the store wants more.
     async fn get(
         &self,
-        mut keys: Vec<Key>,
+        keys: Vec<Key>,
         reading: Reading,
     ) -> Result<HashMap<Key, Item>, LedgerError> {
-        const BATCH_GET_ITEM: &str = "BatchGetItem";
-        let mut found = HashMap::with_capacity(keys.len());
-        // A store under load answers in part.
-        for _ in 0..READS_MAX {
-            let wanted = KeysAndAttributes::builder()
+        self.get_of(vec![(self.tables.ledger.as_str(), keys)], reading).await
+    }
+
+    /// Reads the items with `keys` of the ledger, and in the same request whose `code` it is.
+    async fn get_with_code(
+        &self,
+        keys: Vec<Key>,
+        code: Option<&ReferralCode>,
+        reading: Reading,
+    ) -> Result<(HashMap<Key, Item>, NamedCode), LedgerError> {
+        let Some(code) = code else {
+            return Ok((self.get(keys, reading).await?, NamedCode::Unknown));
+        };
+        let key = Key::of_code(code);
+        let members = self.members_table(BATCH_GET_ITEM)?;
+        let wanted = vec![(self.tables.ledger.as_str(), keys), (members, vec![key.clone()])];
+        let mut items = self.get_of(wanted, reading).await?;
+        let code = known_code(items.remove(&key).as_ref())?;
+        Ok((items, KnownCode::named(code)))
+    }
+
+    /// Reads the items with the keys of each table, in one request unless the store wants more. No two tables
+    /// have keys that are alike.
+    async fn get_of(
+        &self,
+        wanted: Vec<(&str, Vec<Key>)>,
+        reading: Reading,
+    ) -> Result<HashMap<Key, Item>, LedgerError> {
+        let mut found = HashMap::new();
+        let mut requests = HashMap::with_capacity(wanted.len());
+        for (table, keys) in wanted {
+            let keys = KeysAndAttributes::builder()
                 .set_keys(Some(keys.iter().map(|it| it.attributes().into()).collect()))
-                .consistent_read(reading == Reading::Newest)
-                .build()
-                .map_err(corrupt)?;
+                .consistent_read(reading == Reading::Newest);
+            requests.insert(table.to_owned(), keys.build().map_err(corrupt)?);
+        }
+        // A store under load answers in part, and says what is left as it was asked.
+        for _ in 0..READS_MAX {
             let output = self
                 .client
                 .batch_get_item()
-                .request_items(&self.tables.ledger, wanted)
+                .set_request_items(Some(requests))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await
@@ -274,16 +377,13 @@ impl DynamoDbLedger {
             for item in output.responses.unwrap_or_default().into_values().flatten() {
                 found.insert(key_of(&item)?, item);
             }
-            let rest = output.unprocessed_keys.unwrap_or_default();
-            let rest: Vec<Key> = rest
-                .values()
-                .flat_map(KeysAndAttributes::keys)
-                .map(key_of)
-                .collect::<Result<_, _>>()?;
-            if rest.is_empty() {
+            requests = output.unprocessed_keys.unwrap_or_default();
+            if requests.is_empty() {
                 return Ok(found);
             }
-            keys = rest;
+            for keys in requests.values_mut() {
+                keys.consistent_read = Some(reading == Reading::Newest);
+            }
         }
         Err(not_whole(BATCH_GET_ITEM, "a batch"))
     }
@@ -320,6 +420,7 @@ pub(crate) fn key_of(item: &Item) -> Result<Key, LedgerError> {
 }
 
 fn loaded(stored: StoredAccount) -> Loaded {
-    let StoredAccount { account, recent, due_after } = stored;
-    Loaded { account, recent, due_after, ..Loaded::default() }
+    let StoredAccount { account, recent, due_after, .. } = stored;
+    let known = Known { account, ..Known::default() };
+    Loaded { known, recent, due_after, ..Loaded::default() }
 }

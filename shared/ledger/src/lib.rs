@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
 //! [`statement`], for whoever only looks; [`due`], for whoever plans a night; [`members`], for whoever
-//! measures everybody; [`memory`], the store that `simulate` and tests use.
+//! measures everybody; [`profile`], for whoever knows persons; [`memory`], the store that `simulate` and tests
+//! use.
 
 pub mod due;
 pub mod members;
@@ -17,15 +18,18 @@ use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance},
     command::{Command, Fingerprint, Request, Waiting},
-    decide::{Decision, Held, Rejection, SpendState, decide},
-    event::Event,
+    decide::{Decision, Held, Known, Rejection, Second, SpendState, decide},
+    event::{Event, ReferralEvent},
     id::{CommandId, MemberId, OrderId},
     order::OrderState,
     points::{OutOfRange, Points},
     program::Program,
+    referral::{Qualifier, ReferralState},
     reminder::due_after,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::profile::{ProfileChange, Taken};
 
 /// All that one command did, kept for ever under its natural id and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +92,8 @@ pub enum Answered {
     /// The id was used before for another command, which stands. A mistake of the sender, to be
     /// reported and never applied; nothing was written.
     Reused(Arc<Entry>),
+    /// Somebody else has what was to be kept with it; nothing was written.
+    Taken(Taken),
 }
 
 /// What a request needs to be decided, as it was read.
@@ -95,16 +101,25 @@ pub enum Answered {
 pub struct Loaded {
     /// What stands under the request's own id.
     pub entry: Option<Arc<Entry>>,
-    /// What the request's order, or the use of points that it is about, holds.
-    pub holds: Held,
-    /// How often what it holds was changed.
+    /// All that it is decided by.
+    pub known: Known,
+    /// How often what the request's order holds was changed.
     pub revision: Revision,
-    /// The account of the member named, or of the order's member; new accounts are empty.
-    pub account: Account,
     /// The ids of the account's newest entries, the newest last: those since the last [`PAGE`]th,
     /// itself included.
     pub recent: Vec<CommandId>,
     /// The first day after which something may fall due for the account; `None`: nothing ever will.
+    pub due_after: Option<Date>,
+    /// What belongs to the account of whoever brought the member, where that was read.
+    pub referrer: Option<Beside>,
+}
+
+/// What is read with a second account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// The ids of its newest entries, as in [`Loaded::recent`].
+    pub recent: Vec<CommandId>,
+    /// When to look at it, as in [`Loaded::due_after`].
     pub due_after: Option<Date>,
 }
 
@@ -125,6 +140,8 @@ pub struct Change {
     pub spends: Vec<SpendChange>,
     /// Conditional counters and unique keys. At most [`CLAIMS_MAX`].
     pub claims: Vec<Claim>,
+    /// What is known of a person, which is kept apart from all this.
+    pub profile: Option<Arc<ProfileChange>>,
 }
 
 /// How many accounts one command may change: two of a transfer or merge, and a third for a reward.
@@ -212,6 +229,8 @@ pub enum Appended {
         /// Which of the change's claims.
         index: usize,
     },
+    /// Somebody has what the change's profile was to take: nothing is stored.
+    Taken(Taken),
     /// An account, an order or a use of points has changed since it was read: nothing is stored.
     Raced,
 }
@@ -338,6 +357,22 @@ pub async fn execute<L: Ledger, P: Patience>(
     patience: &mut P,
     request: &Request,
 ) -> Result<Answered, LedgerError> {
+    execute_with(ledger, program, patience, request, None).await
+}
+
+/// Answers `request` as [`execute`] does, and keeps `profile` with it, together or not at all: what is known
+/// of a person is no part of the ledger, and must not be forgotten beside it.
+///
+/// # Errors
+///
+/// As [`execute`].
+pub async fn execute_with<L: Ledger, P: Patience>(
+    ledger: &L,
+    program: &Program,
+    patience: &mut P,
+    request: &Request,
+    profile: Option<Arc<ProfileChange>>,
+) -> Result<Answered, LedgerError> {
     let fingerprint = request.fingerprint();
     let answered = |entry: Arc<Entry>| {
         if entry.fingerprint == fingerprint {
@@ -353,14 +388,19 @@ pub async fn execute<L: Ledger, P: Patience>(
         if let Some(entry) = loaded.entry {
             return Ok(answered(entry));
         }
-        let (entry, change) = answer(program, request, fingerprint, &loaded)?;
+        let (entry, mut change) = answer(program, request, fingerprint, &loaded)?;
         // A refusal stands for ever and is bound to no version, so it must not rest on what was; nor
         // may it that nothing is due for an account that is not there.
         let is_bound = match &request.command {
-            Command::PostDue { .. } => !change.accounts.is_empty(),
+            Command::PostDue { .. } | Command::SettleReferral { .. } => !change.accounts.is_empty(),
             Command::Measure { .. } => !is_idle(&entry, &change, &loaded),
             Command::EndMeasuring => true,
-            Command::PayOrder(_)
+            Command::Enroll { .. }
+            | Command::Activate { .. }
+            | Command::SetStatus { .. }
+            | Command::ReviewReferral { .. }
+            | Command::ClaimOrder { .. }
+            | Command::PayOrder(_)
             | Command::CorrectOrder { .. }
             | Command::Spend { .. }
             | Command::GiveBack { .. }
@@ -371,23 +411,45 @@ pub async fn execute<L: Ledger, P: Patience>(
             | Command::OverrideLevel { .. }
             | Command::LiftOverride { .. } => !matches!(entry.answer, Answer::Refused(_)),
         };
-        if reading == Reading::Cheap && !is_bound {
+        if reading == Reading::Cheap && (!is_bound || rests_on_others(&entry)) {
             reading = Reading::Newest;
             continue;
         }
-        if let (Command::OpenAccount { .. }, Answer::Refused(rejection)) =
-            (&request.command, &entry.answer)
-        {
+        if let (true, Answer::Refused(rejection)) = (is_declined(&request.command), &entry.answer) {
             return Ok(Answered::Declined(rejection.clone()));
         }
-        if matches!(request.command, Command::Measure { .. }) && is_idle(&entry, &change, &loaded) {
+        let is_idle = match &request.command {
+            Command::Measure { .. } => is_idle(&entry, &change, &loaded),
+            Command::SettleReferral { .. } => change.accounts.is_empty(),
+            Command::PayOrder(_)
+            | Command::CorrectOrder { .. }
+            | Command::Spend { .. }
+            | Command::GiveBack { .. }
+            | Command::PostDue { .. }
+            | Command::OpenAccount { .. }
+            | Command::Extend { .. }
+            | Command::Reinstate { .. }
+            | Command::AddMeasure { .. }
+            | Command::OverrideLevel { .. }
+            | Command::LiftOverride { .. }
+            | Command::EndMeasuring
+            | Command::Enroll { .. }
+            | Command::Activate { .. }
+            | Command::SetStatus { .. }
+            | Command::ReviewReferral { .. }
+            | Command::ClaimOrder { .. } => false,
+        };
+        if is_idle {
             return Ok(Answered::Idle);
         }
+        change.profile.clone_from(&profile);
         match ledger.append(change).await? {
             Appended::Now => return Ok(Answered::Now(entry)),
-            Appended::Before(entry) => return Ok(answered(entry)),
+            Appended::Before(entry) if entry.id == request.id => return Ok(answered(entry)),
             Appended::ClaimFailed { index } => return Err(LedgerError::UnexpectedClaim { index }),
-            Appended::Raced => {
+            Appended::Taken(taken) => return Ok(Answered::Taken(taken)),
+            // Another command made the entry that this one would have made beside its own: a race, too.
+            Appended::Before(_) | Appended::Raced => {
                 reading = Reading::Newest;
                 attempts += 1;
                 if !patience.wait(attempts).await {
@@ -396,6 +458,94 @@ pub async fn execute<L: Ledger, P: Patience>(
             }
         }
     }
+}
+
+/// Whoever brought the member whose account is `known`, if `request` is about that referral or may take its
+/// reward back: a store then reads their account, too, after the member's.
+pub fn needs_referrer(request: &Request, known: &Known) -> Option<MemberId> {
+    let referred = known.account.membership.referred.as_ref()?;
+    let is_needed = match &request.command {
+        // What is on its way may be due by the instant of the command.
+        Command::SettleReferral { .. } => match &referred.state {
+            ReferralState::Named | ReferralState::Qualified { .. } => true,
+            ReferralState::Held { .. }
+            | ReferralState::Rewarded(_)
+            | ReferralState::Refused(_)
+            | ReferralState::Revoked => false,
+        },
+        Command::ReviewReferral { .. } => matches!(referred.state, ReferralState::Held { .. }),
+        Command::CorrectOrder { order_id, .. } => match &referred.state {
+            ReferralState::Rewarded(reward) => reward.by == Qualifier::Order(order_id.clone()),
+            ReferralState::Named
+            | ReferralState::Qualified { .. }
+            | ReferralState::Held { .. }
+            | ReferralState::Refused(_)
+            | ReferralState::Revoked => false,
+        },
+        Command::PayOrder(_)
+        | Command::Spend { .. }
+        | Command::GiveBack { .. }
+        | Command::PostDue { .. }
+        | Command::OpenAccount { .. }
+        | Command::Extend { .. }
+        | Command::Reinstate { .. }
+        | Command::AddMeasure { .. }
+        | Command::OverrideLevel { .. }
+        | Command::LiftOverride { .. }
+        | Command::Measure { .. }
+        | Command::EndMeasuring
+        | Command::Enroll { .. }
+        | Command::Activate { .. }
+        | Command::SetStatus { .. }
+        | Command::ClaimOrder { .. } => false,
+    };
+    is_needed.then(|| referred.referrer.clone())
+}
+
+/// Whether a refusal of `command` is not stored: what it rests on can be mended, and its id can be used again.
+const fn is_declined(command: &Command) -> bool {
+    match command {
+        Command::OpenAccount { .. }
+        | Command::Enroll { .. }
+        | Command::Activate { .. }
+        | Command::ClaimOrder { .. } => true,
+        Command::PayOrder(_)
+        | Command::CorrectOrder { .. }
+        | Command::Spend { .. }
+        | Command::GiveBack { .. }
+        | Command::PostDue { .. }
+        | Command::Extend { .. }
+        | Command::Reinstate { .. }
+        | Command::AddMeasure { .. }
+        | Command::OverrideLevel { .. }
+        | Command::LiftOverride { .. }
+        | Command::Measure { .. }
+        | Command::EndMeasuring
+        | Command::SetStatus { .. }
+        | Command::SettleReferral { .. }
+        | Command::ReviewReferral { .. } => false,
+    }
+}
+
+/// Whether `entry` says no to a referral for ever by what was read of others, whose versions it is not bound to:
+/// by a code that was not there, or by a referrer's account and what else is known of both.
+fn rests_on_others(entry: &Entry) -> bool {
+    let Answer::Accepted(events) = &entry.answer else { return false };
+    events.iter().any(|it| {
+        let Event::Referral(event) = it else { return false };
+        match &**event {
+            ReferralEvent::NotNamed { .. }
+            | ReferralEvent::Refused { .. }
+            | ReferralEvent::Held { .. } => true,
+            ReferralEvent::Named { .. }
+            | ReferralEvent::Ordered { .. }
+            | ReferralEvent::Corrected { .. }
+            | ReferralEvent::NotKept { .. }
+            | ReferralEvent::Qualified { .. }
+            | ReferralEvent::Rewarded { .. }
+            | ReferralEvent::Revoked { .. } => false,
+        }
+    })
 }
 
 /// Whether `change` would only say that nothing happened.
@@ -428,49 +578,93 @@ fn answer(
         let order_id = order_id.clone();
         change.orders.push(OrderChange { order_id, expected: loaded.revision });
     }
-    if let (Command::CorrectOrder { .. }, Held::Order(order)) = (&request.command, &loaded.holds) {
+    if let (Command::CorrectOrder { .. }, Held::Order(order)) =
+        (&request.command, &loaded.known.holds)
+    {
         entry.member_id.clone_from(&order.member_id);
     }
-    match decide(program, &loaded.holds, &loaded.account, request) {
+    match decide(program, &loaded.known, request) {
         Err(rejection) => entry.answer = Answer::Refused(rejection),
         Ok(Decision::Waits(waiting)) => entry.answer = Answer::Waiting(waiting),
-        Ok(Decision::Effect { at, events, account }) => {
+        // Nothing is stored of it.
+        Ok(Decision::Nothing) => (),
+        Ok(Decision::Effect { at, events, account, second }) => {
             entry.at = at;
             entry.answer = Answer::Accepted(events);
-            if let (Some(mut account), Some(member_id)) = (account, entry.member_id.clone()) {
-                let expected = account.sequence;
-                account.end_entry(at)?;
-                entry.sequence = Some(account.sequence);
-                entry.balance = Some(account.balance()?);
-                let mut recent = loaded.recent.clone();
-                if account.sequence.is_multiple_of(PAGE) {
-                    entry.previous = std::mem::take(&mut recent);
-                }
-                recent.push(entry.id.clone());
+            if let (Some(account), Some(member_id)) = (account, entry.member_id.clone()) {
                 let is_job = matches!(request.command, Command::PostDue { .. });
-                let posted_at = is_job.then_some(request.at);
-                let exact = due_after(program, &account, posted_at);
-                let due_after = match (&request.command, loaded.due_after, exact) {
-                    (Command::PostDue { .. } | Command::Measure { .. }, _, exact)
-                    | (_, None, exact) => exact,
-                    (_, Some(before), exact) => Some(exact.map_or(before, |it| it.min(before))),
+                let is_exact = is_job || matches!(request.command, Command::Measure { .. });
+                let looked = Looked {
+                    recent: loaded.recent.clone(),
+                    due_after: loaded.due_after.filter(|_| !is_exact),
+                    posted_at: is_job.then_some(request.at),
                 };
-                let account = *account;
-                let account = AccountChange { member_id, expected, account, recent, due_after };
-                change.accounts.push(account);
+                change.accounts.push(end_entry(program, &mut entry, *account, member_id, looked)?);
+            }
+            if let Some(second) = second {
+                let beside = loaded.referrer.clone().unwrap_or_default();
+                let looked =
+                    Looked { recent: beside.recent, due_after: beside.due_after, posted_at: None };
+                let Second { id, member_id, at, events, account } = *second;
+                let mut entry = Entry {
+                    id,
+                    at,
+                    member_id: Some(member_id.clone()),
+                    answer: Answer::Accepted(events),
+                    ..entry.clone()
+                };
+                change.accounts.push(end_entry(program, &mut entry, *account, member_id, looked)?);
+                change.entries.push(Arc::new(entry));
             }
         }
     }
     if let (Held::Spend(before), Command::GiveBack { spend, .. }, Answer::Accepted(_)) =
-        (&loaded.holds, &request.command, &entry.answer)
-        && let Held::Spend(after) = hold(loaded.holds.clone(), &entry)
+        (&loaded.known.holds, &request.command, &entry.answer)
+        && let Held::Spend(after) = hold(loaded.known.holds.clone(), &entry)
     {
         let (expected, given_back) = (before.given_back, after.given_back);
         change.spends.push(SpendChange { id: spend.clone(), expected, given_back });
     }
     let entry = Arc::new(entry);
-    change.entries.push(Arc::clone(&entry));
+    // Its own id is looked for before that of a second one.
+    change.entries.insert(0, Arc::clone(&entry));
     Ok((entry, change))
+}
+
+/// What is known of an account beside what is in it.
+struct Looked {
+    /// As in [`Loaded::recent`].
+    recent: Vec<CommandId>,
+    /// The day that must not become a later one; `None` if it may, or there was none.
+    due_after: Option<Date>,
+    /// When a job posted what fell due, if it is one.
+    posted_at: Option<Timestamp>,
+}
+
+/// Ends `entry` in the `account` that it left, and says how the account becomes.
+fn end_entry(
+    program: &Program,
+    entry: &mut Entry,
+    mut account: Account,
+    member_id: MemberId,
+    looked: Looked,
+) -> Result<AccountChange, OutOfRange> {
+    let expected = account.sequence;
+    account.end_entry(entry.at)?;
+    entry.sequence = Some(account.sequence);
+    entry.balance = Some(account.balance()?);
+    entry.previous = Vec::new();
+    let mut recent = looked.recent;
+    if account.sequence.is_multiple_of(PAGE) {
+        entry.previous = std::mem::take(&mut recent);
+    }
+    recent.push(entry.id.clone());
+    let exact = due_after(program, &account, looked.posted_at);
+    let due_after = match (looked.due_after, exact) {
+        (None, exact) => exact,
+        (Some(before), exact) => Some(exact.map_or(before, |it| it.min(before))),
+    };
+    Ok(AccountChange { member_id, expected, account, recent, due_after })
 }
 
 /// What an order, or a use of points, holds after one more `entry` under it.
@@ -493,7 +687,10 @@ pub fn hold(mut holds: Held, entry: &Entry) -> Held {
             // The order came between reading and waiting, which a store must not let happen.
             Held::Order(_) | Held::Spend(_) => (),
         },
-        (_, Answer::Accepted(events)) => {
+        (id, Answer::Accepted(events)) => {
+            if let (CommandId::Claim(_), Held::Order(order)) = (id, &mut holds) {
+                order.member_id.clone_from(&entry.member_id);
+            }
             for event in events {
                 match (&mut holds, event) {
                     (Held::Order(order), event) => order.apply(event),

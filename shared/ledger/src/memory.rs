@@ -1,26 +1,30 @@
 //! The ledger in memory: what `simulate` runs on, and the plainest reading of the port.
 
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{BTreeSet, HashMap, hash_map},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::civil::Date;
 use loyalty_domain::{
     account::Account,
+    code::ReferralCode,
     command::{Command, Request},
-    decide::Held,
+    decide::{Held, Known},
     event::Event,
     id::{CommandId, MemberId, OrderId},
     points::Points,
+    referral::{NamedCode, SignalKind, Suspicion},
 };
 
 use crate::{
-    ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
-    ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
+    ACCOUNTS_MAX, AccountChange, Answer, Appended, Beside, CLAIMS_MAX, Change, Claim,
+    ClaimCondition, ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
     due::{DueMembers, DuePlace, DueWork},
     hold,
     members::{FoundMembers, Members, MembersPlace},
+    needs_referrer,
+    profile::KeyedHash,
     statement::{Accounts, KnownAccount},
 };
 
@@ -40,6 +44,8 @@ struct Kept {
     spends: HashMap<CommandId, Held>,
     accounts: HashMap<MemberId, KeptAccount>,
     counters: HashMap<ClaimKey, u64>,
+    codes: HashMap<ReferralCode, MemberId>,
+    signals: HashMap<(SignalKind, KeyedHash), BTreeSet<MemberId>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -78,6 +84,16 @@ impl MemoryLedger {
         self.kept().entries.clone()
     }
 
+    /// Lets `code` lead to `member_id`, as if they had got it when they enrolled.
+    pub fn give_code(&self, code: ReferralCode, member_id: MemberId) {
+        self.kept().codes.insert(code, member_id);
+    }
+
+    /// Notes something by which `member_id` is known.
+    pub fn note_signal(&self, member_id: MemberId, kind: SignalKind, hash: KeyedHash) {
+        self.kept().signals.entry((kind, hash)).or_default().insert(member_id);
+    }
+
     /// What the counter of a claim has reached.
     pub fn counter(&self, key: &ClaimKey) -> u64 {
         self.kept().counters.get(key).copied().unwrap_or(0)
@@ -104,12 +120,25 @@ impl Ledger for MemoryLedger {
             (_, None) => (0, Held::Nothing),
         };
         let member_id = match (&request.command, &holds) {
-            (Command::CorrectOrder { .. }, Held::Order(order)) => order.member_id.as_ref(),
-            _ => request.member_id(),
+            (Command::CorrectOrder { .. }, Held::Order(order)) => order.member_id.clone(),
+            _ => request.member_id().cloned(),
         };
-        let kept = member_id.and_then(|it| kept.accounts.get(it)).cloned();
-        let KeptAccount { account, recent, due_after } = kept.unwrap_or_default();
-        Ok(Loaded { entry: None, holds, revision, account, recent, due_after })
+        let own = member_id.as_ref().and_then(|it| kept.accounts.get(it)).cloned();
+        let KeptAccount { account, recent, due_after } = own.unwrap_or_default();
+        let code = request.referral_code().map(|it| match it.map(|it| kept.codes.get(&it)) {
+            Some(Some(member_id)) => NamedCode::Of(member_id.clone()),
+            Some(None) | None => NamedCode::Unknown,
+        });
+        let mut known =
+            Known { holds, account, code, referrer: None, suspicion: Suspicion::default() };
+        let mut beside = None;
+        if let (Some(friend), Some(referrer)) = (member_id, needs_referrer(request, &known)) {
+            let other = kept.accounts.get(&referrer).cloned().unwrap_or_default();
+            known.suspicion = kept.suspicion(&friend, &referrer);
+            known.referrer = Some(other.account);
+            beside = Some(Beside { recent: other.recent, due_after: other.due_after });
+        }
+        Ok(Loaded { entry: None, known, revision, recent, due_after, referrer: beside })
     }
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
@@ -225,6 +254,37 @@ fn shard_of(member_id: &MemberId) -> u8 {
 }
 
 impl Kept {
+    /// What is known of `friend` and `referrer` beside their accounts.
+    fn suspicion(&self, friend: &MemberId, referrer: &MemberId) -> Suspicion {
+        let mut suspicion = Suspicion::default();
+        let mut above = Some(referrer);
+        // Who brought whom is never changed, so the walk is as long as the ring, if there is one.
+        let mut steps = self.accounts.len();
+        while let Some(member_id) = above.filter(|_| steps > 0) {
+            if member_id == friend {
+                suspicion.is_ring = true;
+                break;
+            }
+            let referred = self.accounts.get(member_id);
+            let referred = referred.and_then(|it| it.account.membership.referred.as_ref());
+            above = referred.map(|it| &it.referrer);
+            steps = steps.saturating_sub(1);
+        }
+        for ((kind, _), members) in &self.signals {
+            if !members.contains(friend) {
+                continue;
+            }
+            if members.contains(referrer) {
+                suspicion.with_referrer.push(*kind);
+            }
+            if members.iter().any(|it| it != friend && it != referrer) {
+                suspicion.with_others.push(*kind);
+            }
+        }
+        suspicion.tidy();
+        suspicion
+    }
+
     fn entry(&self, id: &CommandId) -> Option<Arc<Entry>> {
         self.by_id.get(id).and_then(|index| self.entries.get(*index)).map(Arc::clone)
     }

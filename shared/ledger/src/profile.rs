@@ -7,6 +7,7 @@ use std::{future::Future, num::NonZeroU32};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+pub use loyalty_domain::referral::SignalKind;
 use loyalty_domain::{
     code::{NamedCode, ReferralCode},
     contact::{Birthday, Consent, Language, Mail, Phone},
@@ -105,35 +106,6 @@ impl IdentityKind {
             Self::Card => "card",
             Self::Phone => "phone",
             Self::Mail => "mail",
-        }
-    }
-}
-
-/// What tells that two members may be one person. Many may share one value of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SignalKind {
-    /// A phone number.
-    Phone,
-    /// What pays.
-    Card,
-    /// A device.
-    Device,
-    /// Where goods go.
-    Address,
-}
-
-impl SignalKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Phone, Self::Card, Self::Device, Self::Address];
-
-    /// Its word, as stored and sent.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Phone => "phone",
-            Self::Card => "card",
-            Self::Device => "device",
-            Self::Address => "address",
         }
     }
 }

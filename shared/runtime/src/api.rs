@@ -5,13 +5,14 @@
 //! 1. [`route`]: a row of a function's table of routes, which makes its router, its document and its tests;
 //! 2. [`caller`]: who asks, by the claims of a token that API Gateway has checked;
 //! 3. [`gateway`]: from an event of API Gateway to a request, and which paths are refused unread;
-//! 4. [`body`]: what came with a request;
+//! 4. [`body`] and [`query`]: what came with a request;
 //! 5. [`respond`]: an answer, and the problem that stands in its place;
 //! 6. [`serve`]: all of it around the function's own answers.
 
 pub mod body;
 pub mod caller;
 pub mod gateway;
+pub mod query;
 pub mod respond;
 pub mod route;
 pub mod serve;

@@ -23,7 +23,7 @@ async fn every_account_is_found_once_with_its_member_and_nothing_else_is() {
             execute(&ledger, &program(), &mut Attempts(1), request).await.unwrap();
         }
         let look = spend("look", &member, 1, 0);
-        let account = ledger.load(&look, Reading::Newest).await.unwrap().account;
+        let account = ledger.load(&look, Reading::Newest).await.unwrap().known.account;
         expected.insert(member, account);
     }
 

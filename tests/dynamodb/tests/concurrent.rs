@@ -28,7 +28,7 @@ async fn at_once<L: Ledger + Clone + Send + 'static>(
 fn entry(answered: &Answered) -> &Arc<Entry> {
     match answered {
         Answered::Now(entry) | Answered::Before(entry) | Answered::Reused(entry) => entry,
-        Answered::Declined(_) | Answered::Idle => {
+        Answered::Declined(_) | Answered::Idle | Answered::Taken(_) => {
             panic!("nothing was brought or measured: {answered:?}")
         }
     }
@@ -40,7 +40,7 @@ fn are_now(answered: &[Answered]) -> usize {
 
 async fn available(ledger: &impl Ledger) -> u64 {
     let loaded = ledger.load(&spend("look", "m1", 1, 0), Reading::Newest).await.unwrap();
-    loaded.account.available().unwrap().get()
+    loaded.known.account.available().unwrap().get()
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn answer(ledger: &DynamoDbLedger, request: &Request) -> Result<Answered, 
 async fn available(ledger: &DynamoDbLedger) -> u64 {
     let look = spend("look", "m1", 1, 0);
     let loaded = ledger.load(&look, Reading::Newest).await.unwrap();
-    loaded.account.available().unwrap().get()
+    loaded.known.account.available().unwrap().get()
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ proptest! {
                     loaded(&ledger, &look(member(number))).await,
                     loaded(&memory, &look(member(number))).await,
                 );
-                prop_assert_eq!(there.account, here.account);
+                prop_assert_eq!(there.known.account, here.known.account);
                 prop_assert_eq!(there.recent, here.recent);
                 prop_assert_eq!(there.due_after, here.due_after);
             }

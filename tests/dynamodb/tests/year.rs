@@ -71,9 +71,12 @@ async fn the_year_twice_shuffled_and_disturbed_gives_the_same_accounts() {
             match execute(&ledger, &program, &mut Attempts(5), request).await {
                 Ok(Answered::Now(_)) => now += 1,
                 Ok(Answered::Before(_)) => (),
-                Ok(answered @ (Answered::Declined(_) | Answered::Idle | Answered::Reused(_))) => {
-                    panic!("{answered:?}")
-                }
+                Ok(
+                    answered @ (Answered::Declined(_)
+                    | Answered::Idle
+                    | Answered::Reused(_)
+                    | Answered::Taken(_)),
+                ) => panic!("{answered:?}"),
                 Err(error) => {
                     assert!(error.is_transient(), "{error:?}");
                     assert!(!matches!(error, LedgerError::Contended { .. }), "{error:?}");
@@ -92,7 +95,11 @@ async fn the_year_twice_shuffled_and_disturbed_gives_the_same_accounts() {
     let mut accounts = 0;
     for (member_id, account) in expected.accounts() {
         let loaded = ledger.load(&look(&member_id), Reading::Newest).await.unwrap();
-        assert!(loaded.account == account, "{member_id}: {:#?}\n{account:#?}", loaded.account);
+        assert!(
+            loaded.known.account == account,
+            "{member_id}: {:#?}\n{account:#?}",
+            loaded.known.account
+        );
         accounts += 1;
     }
     assert_eq!(accounts, 1_476);

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
-    account::{Measure, MonthProgress},
+    account::{Account, Balance, Measure, MonthProgress},
     calendar::Month,
     command::{Command, Correction, RefundLine, Request},
     id::{
@@ -532,4 +532,26 @@ fn opening(brought: &Brought) -> Opening {
 pub fn histories() -> u32 {
     let number = std::env::var("LOYALTY_HISTORIES").ok().and_then(|it| it.parse().ok());
     number.unwrap_or(10_000)
+}
+
+/// That points are conserved:
+/// earned - clawed back - spent + given back - expired ± adjusted
+/// = available + pending + held - debt.
+#[track_caller]
+pub fn assert_conserved(account: &Account) {
+    let Balance { available, pending, held, debt } = account.balance().unwrap();
+    let totals = account.totals;
+    let signed = |points: Points| i128::from(points.get());
+    assert_eq!(
+        signed(totals.earned) - signed(totals.clawed_back) - signed(totals.spent)
+            + signed(totals.given_back)
+            - signed(totals.expired)
+            + signed(totals.adjusted.up)
+            - signed(totals.adjusted.down),
+        signed(available) + signed(pending) + signed(held) - signed(debt),
+        "{account:#?}"
+    );
+    if !debt.is_zero() {
+        assert_eq!(available, Points::ZERO, "whoever owes points has none to use: {account:#?}");
+    }
 }

@@ -10,6 +10,8 @@
 )]
 
 mod due;
+pub mod farm;
+pub mod friends;
 pub mod history;
 mod members;
 mod statement;
@@ -156,14 +158,16 @@ async fn answer(ledger: &impl Ledger, request: &Request) -> Answered {
 fn now(answered: Answered) -> Arc<Entry> {
     match answered {
         Answered::Now(entry) => entry,
-        Answered::Before(_) | Answered::Declined(_) | Answered::Idle | Answered::Reused(_) => {
-            panic!("not answered now: {answered:?}")
-        }
+        Answered::Before(_)
+        | Answered::Declined(_)
+        | Answered::Idle
+        | Answered::Reused(_)
+        | Answered::Taken(_) => panic!("not answered now: {answered:?}"),
     }
 }
 
 async fn account(ledger: &impl Ledger, member_id: &str) -> Account {
-    ledger.load(&spend("look", member_id, 1, 0), Reading::Newest).await.unwrap().account
+    ledger.load(&spend("look", member_id, 1, 0), Reading::Newest).await.unwrap().known.account
 }
 
 async fn a_new_order_is_answered_now_and_a_repeat_before(ledger: &impl Ledger) {

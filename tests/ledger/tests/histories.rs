@@ -3,7 +3,7 @@
 
 use jiff::ToSpan;
 use loyalty_domain::{
-    account::{Account, Balance},
+    account::Account,
     command::{Command, Correction, Request},
     due,
     event::{Event, Settled},
@@ -15,7 +15,8 @@ use loyalty_domain::{
 };
 use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
 use loyalty_tests_ledger::history::{
-    self, Step, any_program, any_step, any_succession, at, member, order_id, requests,
+    self, Step, any_program, any_step, any_succession, assert_conserved, at, member, order_id,
+    requests,
 };
 use proptest::prelude::*;
 
@@ -29,26 +30,6 @@ fn posted(program: &Program, requests: &[Request]) -> MemoryLedger {
         post(program, &ledger, request);
     }
     ledger
-}
-
-/// earned - clawed back - spent + given back - expired ± adjusted
-/// = available + pending + held - debt.
-fn assert_conserved(account: &Account) {
-    let Balance { available, pending, held, debt } = account.balance().unwrap();
-    let totals = account.totals;
-    let signed = |points: Points| i128::from(points.get());
-    assert_eq!(
-        signed(totals.earned) - signed(totals.clawed_back) - signed(totals.spent)
-            + signed(totals.given_back)
-            - signed(totals.expired)
-            + signed(totals.adjusted.up)
-            - signed(totals.adjusted.down),
-        signed(available) + signed(pending) + signed(held) - signed(debt),
-        "{account:#?}"
-    );
-    if !debt.is_zero() {
-        assert_eq!(available, Points::ZERO, "whoever owes points has none to use: {account:#?}");
-    }
 }
 
 fn entries_of(ledger: &MemoryLedger, member: &MemberId) -> Vec<Entry> {

@@ -66,7 +66,7 @@ fn as_of(
         let id = CommandId::Due(member_id.clone(), Date::MAX);
         let look = Request { id, ..request };
         let loaded = block_on(ledger.load(&look, Reading::Newest)).unwrap();
-        (member_id, but_for_its_entries(loaded.account), loaded.due_after)
+        (member_id, but_for_its_entries(loaded.known.account), loaded.due_after)
     });
     accounts.collect()
 }

@@ -222,7 +222,7 @@ fn a_member_reads_the_own_account_as_of_now() {
     assert_eq!(status, 200, "{body}");
     let expected = json!({
         "member_id": "m1",
-        "as_of": NOW,
+        "as_of": NOW, "membership": null,
         "points": {"available": 120, "pending": 47, "held": 0, "debt": 0},
         "pending": [
             {"points": 47, "available_at": "2026-02-20T18:01:00Z", "usable_through": "2027-02-28"}

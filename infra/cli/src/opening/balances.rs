@@ -13,9 +13,8 @@ use loyalty_contracts::{
     balance::{BalanceOpened, EarlierProgress, Lot, MonthOfProgress, PendingPoints, Tier},
 };
 use loyalty_domain::{
-    account::Account,
     calendar::Month,
-    decide::{Decision, Held, decide},
+    decide::{Decision, Known, decide},
     id::{LevelId, MemberId},
     money::Minor,
     opening::{LOTS_MAX, MONTHS_MAX, PENDING_MAX},
@@ -590,7 +589,7 @@ impl Member {
         };
         let event = Event::Opened(event);
         let request = event.clone().into_request(opened_at).map_err(|it| it.to_string())?;
-        let decision = decide(program, &Held::Nothing, &Account::default(), &request);
+        let decision = decide(program, &Known::default(), &request);
         let Decision::Effect { account: Some(account), .. } =
             decision.map_err(|it| it.to_string())?
         else {

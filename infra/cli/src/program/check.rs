@@ -3,7 +3,7 @@
 use loyalty_domain::program::{InvalidProgram, Problem, Program, ProgramMistake, ProgramSpec};
 
 use super::suggest;
-use crate::toml_reader::Findings;
+use crate::toml_reader::{Findings, listed, nearest};
 
 /// The program that `spec` makes; without one, `findings` say why.
 pub(super) fn program(spec: &ProgramSpec, findings: &mut Findings) -> Option<Program> {
@@ -50,13 +50,12 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         Problem::NoCondition => any_wrong(findings, path, &CONDITIONS),
         Problem::GivesNothing => any_wrong(findings, path, &["bonus", "points"]),
         Problem::NoExpiry => findings.is_wrong("earning.expiry"),
+        Problem::RewardsNothing => any_wrong(findings, path, &["friend_points", "referrer_points"]),
+        Problem::NoSuchLevel(_) => any_of(findings, "tiers.levels", "id"),
+        Problem::MilestoneNotAbove(_) => any_of(findings, "referral.milestones", "friends"),
         Problem::RepeatedPeriod => {
             // The period that stands for a wrong one may be there as well.
-            let caps = path.split('[').next().unwrap_or_default();
-            (0..findings.places())
-                .map(|it| format!("{caps}[{it}]"))
-                .take_while(|it| findings.has(it))
-                .any(|it| findings.is_wrong(&format!("{it}.period")))
+            any_of(findings, path.split('[').next().unwrap_or_default(), "period")
         }
         Problem::Empty
         | Problem::ControlCharacter
@@ -74,14 +73,26 @@ fn follows(mistake: &ProgramMistake, findings: &Findings) -> bool {
         | Problem::NeverExpires
         | Problem::RoundingAndDates
         | Problem::SlidesAnyway
-        | Problem::EndsBeforeStart(_) => false,
+        | Problem::EndsBeforeStart(_)
+        | Problem::BeginsByInvitation
+        | Problem::NoOrder(_) => false,
     }
+}
+
+/// Whether `key` is wrong in any table of the list at `path`, or the list itself is.
+fn any_of(findings: &Findings, path: &str, key: &str) -> bool {
+    findings.is_wrong(path)
+        || (0..findings.places())
+            .map(|it| format!("{path}[{it}].{key}"))
+            .take_while(|it| findings.has(it) || findings.is_wrong(it))
+            .any(|it| findings.is_wrong(&it))
 }
 
 /// Whether what stands at `path` is a list on one line.
 fn is_in_list(path: &str) -> bool {
     let key = path.rsplit('.').next();
-    path.starts_with("earning") || path.starts_with("reminders") || key == Some("tasks")
+    let is_list = matches!(key, Some("tasks" | "same_person"));
+    path.starts_with("earning") || path.starts_with("reminders") || is_list
 }
 
 fn any_wrong(findings: &Findings, path: &str, keys: &[&str]) -> bool {
@@ -97,6 +108,7 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::Zero
         | Problem::TooLarge(_)
         | Problem::FinerThanCurrency(_)
+        | Problem::MilestoneNotAbove(_)
         | Problem::NotAbove { .. } => format!("`{key}` {problem}"),
         Problem::EndsBeforeStart(_) => format!("the campaign {problem}"),
         Problem::NeverExpires => format!("{problem}: `{key}`"),
@@ -114,9 +126,13 @@ fn add(findings: &mut Findings, spec: &ProgramSpec, mistake: &ProgramMistake) {
         | Problem::NoExpiry
         | Problem::RoundingAndDates
         | Problem::SlidesAnyway
+        | Problem::NoSuchLevel(_)
+        | Problem::BeginsByInvitation
+        | Problem::RewardsNothing
+        | Problem::NoOrder(_)
         | Problem::RepeatedPeriod => problem.to_string(),
     };
-    let help = help(path, key, problem);
+    let help = help(spec, path, key, problem);
     let is_about_key = matches!(problem, Problem::UnknownCurrency(_) | Problem::OwnCurrency(_));
     if is_about_key {
         findings.add_at_key(path, what, help);
@@ -178,12 +194,25 @@ fn beside(
         Problem::GivesBoth => Some((path.replace(".points", ".bonus"), "this is a gift already")),
         Problem::EndsBeforeStart(_) => Some((path.replace(".until", ".from"), "it begins here")),
         Problem::RepeatedPeriod => {
-            let caps = &spec.caps.per_member;
-            let own =
-                (0..caps.len()).find(|it| *path == format!("caps.per_member[{it}].period"))?;
+            let referral = spec.referral.as_ref().map_or(&[][..], |it| &it.caps);
+            let lists =
+                [("caps.per_member", &spec.caps.per_member[..]), ("referral.caps", referral)];
+            let (list, caps) = lists.into_iter().find(|(list, _)| path.starts_with(list))?;
+            let own = (0..caps.len()).find(|it| *path == format!("{list}[{it}].period"))?;
             let period = caps.get(own)?.period;
             let index = caps.iter().position(|it| it.period == period)?;
-            Some((format!("caps.per_member[{index}].period"), "first here"))
+            Some((format!("{list}[{index}].period"), "first here"))
+        }
+        Problem::BeginsByInvitation => {
+            let wanted = spec.enrollment.level.as_ref()?;
+            let index = levels.iter().position(|it| it.id == *wanted)?;
+            Some((level(index, "invite_only"), "this says so"))
+        }
+        Problem::NoOrder(_) => Some(("referral.task".to_owned(), "this says so")),
+        Problem::MilestoneNotAbove(before) => {
+            let milestones = &spec.referral.as_ref()?.milestones;
+            let index = milestones.iter().position(|it| it.friends == *before)?;
+            Some((format!("referral.milestones[{index}].friends"), "this is the one before"))
         }
         Problem::Empty
         | Problem::ControlCharacter
@@ -196,12 +225,14 @@ fn beside(
         | Problem::NoLevels
         | Problem::NoCondition
         | Problem::NoExpiry
+        | Problem::NoSuchLevel(_)
+        | Problem::RewardsNothing
         | Problem::GivesNothing => None,
     }
 }
 
 /// What would be right at `path`, which ends with `key`.
-fn help(path: &str, key: &str, problem: &Problem) -> String {
+fn help(spec: &ProgramSpec, path: &str, key: &str, problem: &Problem) -> String {
     match problem {
         Problem::Empty => "write what people shall read".to_owned(),
         Problem::ControlCharacter => "take line breaks, tabs and the like out of it".to_owned(),
@@ -212,6 +243,9 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         }
         Problem::Zero if path.starts_with("rates.") => {
             "write what one unit of it is worth, or take the line out to refuse such orders".to_owned()
+        }
+        Problem::Zero if path == "enrollment.points" => {
+            "write more than 0, or take `points` out if there are none".to_owned()
         }
         Problem::Zero => match key {
             "version" => "begin with `version = 1` and add 1 with every change".to_owned(),
@@ -268,6 +302,23 @@ fn help(path: &str, key: &str, problem: &Problem) -> String {
         }
         Problem::NeverExpires => {
             format!("take `{key}` out, or `expiry` if points shall expire")
+        }
+        Problem::NoSuchLevel(level) => {
+            let ids = || spec.tiers.levels.iter().map(|it| it.id.as_str());
+            nearest(level.as_str(), ids()).map_or_else(
+                || format!("the levels are {}", listed(ids(), "and")),
+                |near| format!("did you mean `{near}`?"),
+            )
+        }
+        Problem::BeginsByInvitation => {
+            "write a level with conditions, or take `level` out: then they begin with the lowest".to_owned()
+        }
+        Problem::RewardsNothing => "take [referral] out if there is no reward".to_owned(),
+        Problem::NoOrder(_) => {
+            "take `min_amount` out, or `task` if the friend shall order something".to_owned()
+        }
+        Problem::MilestoneNotAbove(_) => {
+            "milestones stand from the fewest friends to the most: raise it, or move it up".to_owned()
         }
         Problem::RoundingAndDates | Problem::RepeatedPeriod => {
             "keep the one that is meant".to_owned()

@@ -8,7 +8,7 @@ use loyalty_domain::{
     account::{Account, Tier},
     calendar::{ExpiryRounding, Month, after_days},
     command::{Correction, Request},
-    decide::{Decision, Held, Rejection, decide},
+    decide::{Decision, Held, Known, Rejection, decide},
     earning::{Component, compute},
     event::{Becomes, Corrected, Earned, Event, Settled},
     expiry::{DayOfYear, Expiry},
@@ -22,6 +22,8 @@ use loyalty_domain::{
     },
     rate::Rate,
 };
+
+use super::friends;
 
 /// How wide the table of levels is at most.
 const TABLE_COLUMNS: u16 = 116;
@@ -67,7 +69,10 @@ fn write_all(program: &Program, out: &mut String) -> fmt::Result {
     write_caps(program, out)?;
     write_refunds(program, out)?;
     write_reminders(program, out)?;
-    write_examples(program, out)
+    friends::write_joining(program, out)?;
+    friends::write_friends(program, out)?;
+    write_examples(program, out)?;
+    friends::write_example(program, out)
 }
 
 fn write_earning(program: &Program, out: &mut String) -> fmt::Result {
@@ -417,15 +422,20 @@ fn write_caps(program: &Program, out: &mut String) -> fmt::Result {
         sentence(out, &format!("One order earns {} at most.", points(most)))?;
     }
     for cap in &caps.per_member {
-        let period = match cap.period {
-            CapPeriod::Day => "in one day",
-            CapPeriod::Month => "in one calendar month",
-            CapPeriod::Year => "in one calendar year",
-            CapPeriod::Lifetime => "for ever",
-        };
+        let period = period_of(cap.period);
         sentence(out, &format!("One member earns {} {period} at most.", points(cap.points)))?;
     }
     sentence(out, "What is above a limit is cut off, the last bonus first.")
+}
+
+/// In which time, in words.
+pub(super) const fn period_of(period: CapPeriod) -> &'static str {
+    match period {
+        CapPeriod::Day => "in one day",
+        CapPeriod::Month => "in one calendar month",
+        CapPeriod::Year => "in one calendar year",
+        CapPeriod::Lifetime => "for ever",
+    }
 }
 
 fn write_refunds(program: &Program, out: &mut String) -> fmt::Result {
@@ -495,7 +505,7 @@ fn write_examples(program: &Program, out: &mut String) -> fmt::Result {
 
 /// Why an example cannot be worked out.
 #[derive(Debug, thiserror::Error)]
-enum ExampleError {
+pub(super) enum ExampleError {
     #[error(transparent)]
     Refused(#[from] Rejection),
     #[error(transparent)]
@@ -519,7 +529,7 @@ impl Example {
         let order = example_order(program)?;
         let account = account_at(program, rank, &order)?;
         let (events, account) =
-            decided(program, &Held::Nothing, &account, &Request::order(order.clone()))?;
+            decided(program, Held::Nothing, &account, &Request::order(order.clone()))?;
         let mut reached = None;
         let mut earned = None;
         for event in events {
@@ -551,6 +561,10 @@ impl Example {
                 | Event::OverrideEnded { .. }
                 | Event::Grown { .. }
                 | Event::TaskDone { .. }
+                | Event::StatusChanged { .. }
+                | Event::Granted(_)
+                | Event::GrantTakenBack(_)
+                | Event::Referral(_)
                 | Event::Opened(_) => (),
             }
         }
@@ -566,7 +580,7 @@ impl Example {
             refunded_at,
             Correction::Amount(refunded),
         );
-        let (events, _) = decided(program, &held, &account, &refund)?;
+        let (events, _) = decided(program, held, &account, &refund)?;
         let corrected = events.into_iter().find_map(|event| {
             if let Event::Corrected(corrected) = event { Some(*corrected) } else { None }
         });
@@ -678,7 +692,7 @@ impl Example {
 }
 
 /// Goods, one line that does not count if there is such a thing, shipping and tax.
-fn example_order(program: &Program) -> Result<Order, ExampleError> {
+pub(super) fn example_order(program: &Program) -> Result<Order, ExampleError> {
     let spec = program.spec();
     let line = |id, sku: Sku, quantity, amount| -> Result<Line, ExampleError> {
         Ok(Line {
@@ -735,13 +749,14 @@ fn account_at(program: &Program, rank: Rank, order: &Order) -> Result<Account, O
 
 fn decided(
     program: &Program,
-    held: &Held,
+    holds: Held,
     account: &Account,
     request: &Request,
 ) -> Result<(Vec<Event>, Account), ExampleError> {
-    match decide(program, held, account, request)? {
+    let known = Known { holds, account: account.clone(), ..Known::default() };
+    match decide(program, &known, request)? {
         Decision::Effect { events, account, .. } => Ok((events, *account.unwrap_or_default())),
-        Decision::Waits(_) => Err(OutOfRange.into()),
+        Decision::Nothing | Decision::Waits(_) => Err(OutOfRange.into()),
     }
 }
 
@@ -761,22 +776,22 @@ fn describe(component: &Component, program: &Program) -> String {
     }
 }
 
-fn section(out: &mut String, title: &str) -> fmt::Result {
+pub(super) fn section(out: &mut String, title: &str) -> fmt::Result {
     writeln!(out, "\n{title}")
 }
 
-fn sentence(out: &mut String, text: &str) -> fmt::Result {
+pub(super) fn sentence(out: &mut String, text: &str) -> fmt::Result {
     writeln!(out, "  {text}")
 }
 
-fn write_rows(out: &mut String, table: &mut Table) -> fmt::Result {
+pub(super) fn write_rows(out: &mut String, table: &mut Table) -> fmt::Result {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(comfy_table::CellAlignment::Right);
     }
     table.lines().try_for_each(|line| writeln!(out, "    {}", line.trim_end()))
 }
 
-fn points(points: Points) -> String {
+pub(super) fn points(points: Points) -> String {
     number_and_unit(points).join(" ")
 }
 
@@ -784,7 +799,7 @@ fn number_and_unit(points: Points) -> [String; 2] {
     [grouped(&points.to_string()), plural(points.get(), "point", "points").to_owned()]
 }
 
-fn plural<T: Copy + PartialEq + From<u8>>(
+pub(super) fn plural<T: Copy + PartialEq + From<u8>>(
     count: T,
     one: &'static str,
     many: &'static str,
@@ -792,17 +807,17 @@ fn plural<T: Copy + PartialEq + From<u8>>(
     if count == T::from(1) { one } else { many }
 }
 
-fn joined(names: impl Iterator<Item = String>) -> String {
+pub(super) fn joined(names: impl Iterator<Item = String>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
 /// An amount in major units of `currency`, with all its digits.
-fn money_of(amount: Rate, currency: Currency) -> String {
+pub(super) fn money_of(amount: Rate, currency: Currency) -> String {
     let minor = amount.in_units_of(currency.exponent()).and_then(Minor::try_from);
     minor.map_or_else(|_| format!("{amount} {currency}"), |it| money(it, currency))
 }
 
-fn money(amount: Minor, currency: Currency) -> String {
+pub(super) fn money(amount: Minor, currency: Currency) -> String {
     format!("{} {currency}", decimal(amount.get(), u32::from(currency.exponent())))
 }
 
@@ -825,7 +840,7 @@ fn decimal(digits: u64, scale: u32) -> String {
 }
 
 /// Digits with a comma between thousands.
-fn grouped(digits: &str) -> String {
+pub(super) fn grouped(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len());
     for (index, digit) in digits.chars().enumerate() {
         let left = digits.len().saturating_sub(index);

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod friends;
 mod preview;
 pub(crate) mod read;
 pub(crate) mod suggest;

@@ -12,10 +12,12 @@ use loyalty_domain::{
     money::Currency,
     points::Points,
     program::{
-        Benefits, Campaign, CapPeriod, Caps, Earning, Exclude, LevelSpec, MemberCap, NewVersion,
-        ProgramSpec, Refunds, Reminders, Review, Shortfall, Spending, Start, TiersSpec, Window,
+        Activation, Benefits, Campaign, CapPeriod, Caps, Earning, Enrollment, Exclude, LevelSpec,
+        MemberCap, Milestone, NewVersion, OldCodes, ProgramSpec, ReferralSpec, Refunds, Reminders,
+        Review, Shortfall, Spending, Start, TiersSpec, Window,
     },
     rate::{Rate, RateError},
+    referral::{SignalKind, Velocity},
 };
 use toml::de::DeValue;
 
@@ -63,6 +65,67 @@ pub(super) fn spec(table: &mut Table<'_>) -> ProgramSpec {
             ),
             tier_days: table.list("tier_days", "tier_days = [30, 7, 1]", whole(u32::MAX.into())),
         }),
+        enrollment: table.table("enrollment", None, enrollment),
+        referral: if_any(table, "referral", referral),
+    }
+}
+
+/// What `build` makes of the table at `key`, if the file has one.
+fn if_any<T>(
+    table: &mut Table<'_>,
+    key: &'static str,
+    build: impl FnOnce(&mut Table<'_>) -> T,
+) -> Option<T> {
+    let is_there = table.has(key);
+    // So that its keys are known even if there is none.
+    let built = table.table(key, None, build);
+    is_there.then_some(built)
+}
+
+fn enrollment(table: &mut Table<'_>) -> Enrollment {
+    let activation = choice(&[Activation::Code, Activation::None]);
+    Enrollment {
+        activation: table
+            .optional("activation", "activation = \"code\"", activation)
+            .unwrap_or_default(),
+        points: table.optional("points", "points = 100", points),
+        expiry_months: table.optional("expiry_months", "expiry_months = 3", whole(u32::MAX.into())),
+        level: table.optional("level", "level = \"silver\"", id),
+    }
+}
+
+fn referral(table: &mut Table<'_>) -> ReferralSpec {
+    let says_signals = table.has("same_person");
+    let old_codes = choice(&[OldCodes::Die, OldCodes::Live]);
+    let signals = table.list("same_person", "same_person = [\"phone\"]", choice(&SignalKind::ALL));
+    ReferralSpec {
+        friend_points: table
+            .optional("friend_points", "friend_points = 250", points)
+            .unwrap_or(Points::ZERO),
+        referrer_points: table
+            .optional("referrer_points", "referrer_points = 500", points)
+            .unwrap_or(Points::ZERO),
+        expiry_months: table.optional("expiry_months", "expiry_months = 6", whole(u32::MAX.into())),
+        window_days: table
+            .required("window_days", "window_days = 30", whole(u32::MAX.into()))
+            .unwrap_or(0),
+        min_amount: table.optional("min_amount", "min_amount = 30.00", rate),
+        task: table.optional("task", "task = \"first-visit\"", id),
+        milestones: table.tables("milestones", None, |_, table| Milestone {
+            friends: table.required("friends", "friends = 5", whole(u32::MAX.into())).unwrap_or(1),
+            points: table.required("points", "points = 1000", points).unwrap_or(Points::MAX),
+        }),
+        caps: table.tables("caps", None, |_, table| cap(table)),
+        velocity: if_any(table, "velocity", |table| Velocity {
+            period: table
+                .required("period", "period = \"month\"", period())
+                .unwrap_or(CapPeriod::Lifetime),
+            friends: table.required("friends", "friends = 10", whole(u32::MAX.into())).unwrap_or(1),
+        }),
+        same_person: if says_signals { signals } else { SignalKind::ALL.to_vec() },
+        old_codes: table
+            .optional("old_codes", "old_codes = \"die\"", old_codes)
+            .unwrap_or_default(),
     }
 }
 
@@ -130,22 +193,21 @@ fn earning(table: &mut Table<'_>) -> Earning {
 fn caps(table: &mut Table<'_>) -> Caps {
     Caps {
         per_order: table.optional("per_order", "per_order = 5000", points),
-        per_member: table.tables("per_member", None, |_, table| MemberCap {
-            period: table
-                .required(
-                    "period",
-                    "period = \"month\"",
-                    choice(&[
-                        CapPeriod::Day,
-                        CapPeriod::Month,
-                        CapPeriod::Year,
-                        CapPeriod::Lifetime,
-                    ]),
-                )
-                .unwrap_or(CapPeriod::Lifetime),
-            points: table.required("points", "points = 10000", points).unwrap_or(Points::MAX),
-        }),
+        per_member: table.tables("per_member", None, |_, table| cap(table)),
     }
+}
+
+fn cap(table: &mut Table<'_>) -> MemberCap {
+    MemberCap {
+        period: table
+            .required("period", "period = \"month\"", period())
+            .unwrap_or(CapPeriod::Lifetime),
+        points: table.required("points", "points = 10000", points).unwrap_or(Points::MAX),
+    }
+}
+
+fn period() -> impl Fn(&Value<'_>) -> Result<CapPeriod, Wrong> {
+    choice(&[CapPeriod::Day, CapPeriod::Month, CapPeriod::Year, CapPeriod::Lifetime])
 }
 
 fn refunds(table: &mut Table<'_>) -> Refunds {

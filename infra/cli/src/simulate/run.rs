@@ -107,7 +107,8 @@ impl Run {
         match answered {
             Answered::Now(entry) => self.count(line, request, &entry),
             Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
-            Answered::Before(_) | Answered::Idle => self.tally.repeated += 1,
+            // Nothing is kept beside a ledger in memory that somebody else could have.
+            Answered::Before(_) | Answered::Idle | Answered::Taken(_) => self.tally.repeated += 1,
             Answered::Reused(entry) => {
                 self.tally.reused.push((line, reused(&entry.id)));
             }
@@ -204,6 +205,12 @@ pub(crate) fn named(id: &CommandId) -> String {
         CommandId::Change(order, change) => format!("change {change} of order {order}"),
         CommandId::Cancel(order) => format!("the cancellation of order {order}"),
         CommandId::Opening(member) => format!("the opening balance of member {member}"),
+        CommandId::Enrollment(member) => format!("the enrollment of member {member}"),
+        CommandId::Activation(member) => format!("the activation of member {member}"),
+        CommandId::Referral(friend)
+        | CommandId::ReferralReward(friend)
+        | CommandId::ReferralRevoked(friend) => format!("the referral of member {friend}"),
+        CommandId::Claim(order) => format!("the claim of order {order}"),
         CommandId::Request { .. }
         | CommandId::Due(..)
         | CommandId::Activity(..)

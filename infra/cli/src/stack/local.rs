@@ -11,6 +11,7 @@ use std::{
 };
 
 use loyalty_runtime::{aws::Aws, clock::Deadline};
+use ureq::http::Request;
 
 use super::{StackError, file, tools};
 
@@ -107,12 +108,23 @@ fn agent() -> ureq::Agent {
 
 /// The body of `url`, which must answer with the status `expected`.
 pub(crate) fn get(url: &str, token: Option<&str>, expected: u16) -> Result<String, StackError> {
-    let mut request = agent().get(url);
+    ask("GET", url, token, expected)
+}
+
+/// The body of what `url` answers to `method`, without one of its own, which must have the status `expected`.
+pub(crate) fn ask(
+    method: &str,
+    url: &str,
+    token: Option<&str>,
+    expected: u16,
+) -> Result<String, StackError> {
+    let no_answer = |source| StackError::NoAnswer { url: url.to_owned(), source: Box::new(source) };
+    let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(url);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let no_answer = |source| StackError::NoAnswer { url: url.to_owned(), source: Box::new(source) };
-    let mut answer = request.call().map_err(no_answer)?;
+    let request = request.body(()).map_err(|error| no_answer(error.into()))?;
+    let mut answer = agent().run(request).map_err(no_answer)?;
     let body = answer.body_mut().read_to_string().map_err(no_answer)?;
     let found = answer.status().as_u16();
     if found == expected {

@@ -244,7 +244,7 @@ fn write_answer(out: &mut dyn Write, stack: &Stack, request: &Request) -> Result
     let program = in_force(&programs, clock::now())
         .ok_or_else(|| StackError::NoProgram { title: stack.title.clone() })?;
     let loaded = stack.wait(stack.ledger().load(request, Reading::Newest));
-    let account = loaded.map_err(StackError::NotRead)?.account;
+    let account = loaded.map_err(StackError::NotRead)?.known.account;
     let level = program.levels().get(tier::rank(program, &account));
     let name = level.map(|it| it.name.as_str()).unwrap_or_default();
     let through = tier::valid_through(program, &account);

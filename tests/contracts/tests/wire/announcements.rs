@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use loyalty_contracts::{
     announcement::{self, Announcement, Happened},
     parse,
+    referral::{self, ReferralError},
     schema::{announcements, documents},
 };
 use loyalty_domain::{
-    command::{Command, Request},
+    code::ReferralCode,
+    command::{Command, NewStatus, Request},
     event::Event,
     id::{ActivityId, ClientId, CommandId, MemberId, RequestKey},
     money::Minor,
@@ -99,7 +101,79 @@ fn history() -> Vec<Entry> {
     ];
     let mut entries = answered(&program(), &requests);
     entries.extend(history_of_levels());
+    entries.extend(history_of_friends());
     entries
+}
+
+const REFERRER: &str = "member-3d90";
+
+/// What somebody and those whom they brought do: one order is kept and comes back later, one friend is one too
+/// many, and one names a code that nobody has.
+fn history_of_friends() -> Vec<Entry> {
+    let mut spec = program().spec().clone();
+    spec.enrollment = serde_json::from_value(json!({"points": 100})).unwrap();
+    spec.referral = serde_json::from_value(json!({
+        "friend_points": 200, "referrer_points": 500, "window_days": 14,
+        "milestones": [{"friends": 1, "points": 50}],
+        "caps": [{"period": "year", "points": 520}],
+        "velocity": {"period": "month", "friends": 1}
+    }))
+    .unwrap();
+    let program = Program::try_from(spec).unwrap();
+    let member = |id: &str| MemberId::try_from(id).unwrap();
+    let at = |it: &str| -> Timestamp { it.parse().unwrap() };
+    let (code, other) = (ReferralCode::of_random([7; 8]), ReferralCode::of_random([8; 8]));
+    let joins = |id: &str, code: Option<&ReferralCode>| {
+        [
+            Request::enroll(member(id), at("2026-01-05T12:00:00Z"), code.cloned()),
+            Request::activate(member(id), at("2026-01-06T12:00:00Z")),
+        ]
+    };
+    let order = |order: &str, id: &str| {
+        let mut request = received("order.paid.full.envelope.json");
+        let Command::PayOrder(paid) = &mut request.command else { panic!("{request:?}") };
+        paid.order_id = order.try_into().unwrap();
+        paid.member_id = Some(member(id));
+        paid.paid_at = at("2026-01-10T12:00:00Z");
+        paid.referral_code = None;
+        paid.content.lines.iter_mut().for_each(|it| it.amount = Minor::try_from(3_000).unwrap());
+        Request::order(Order::clone(paid))
+    };
+    let due = |id: &str| Request {
+        id: CommandId::Due(member(id), "2026-01-25".parse().unwrap()),
+        at: at("2026-01-24T23:00:00Z"),
+        command: Command::PostDue { member_id: member(id) },
+    };
+    let settles = |id: &str| Request::settle_referral(member(id), at("2026-01-24T12:00:00Z"));
+    let (first, second, third) = ("member-e21c", "member-f5b8", "member-a6c2");
+    let mut requests = Vec::new();
+    requests.extend(joins(REFERRER, None));
+    requests.extend(joins(first, Some(&code)));
+    requests.extend(joins(second, Some(&code)));
+    requests.extend(joins(third, Some(&other)));
+    requests.extend([order("order-first", first), order("order-second", second)]);
+    requests.extend([due(first), settles(first), due(second), settles(second)]);
+    requests.push(Request::cancel("order-first".try_into().unwrap(), at("2026-01-30T12:00:00Z")));
+    let review = |key: &str, approves| {
+        let (desk, key) = (ClientId::try_from("desk-12").unwrap(), key.try_into().unwrap());
+        let reason = "same-household".try_into().unwrap();
+        let instant = at("2026-01-31T12:00:00Z");
+        Request::review_referral(desk, key, member(second), instant, approves, reason)
+    };
+    requests.push(review("look-1", false));
+    let (desk, key) = (ClientId::try_from("desk-12").unwrap(), "freeze-1".try_into().unwrap());
+    let (instant, reason) = (at("2026-02-01T12:00:00Z"), "fair-use".try_into().unwrap());
+    requests.push(Request::set_status(
+        desk,
+        key,
+        member(third),
+        instant,
+        NewStatus::Frozen,
+        reason,
+    ));
+    let ledger = MemoryLedger::default();
+    ledger.give_code(code, member(REFERRER));
+    requests.iter().flat_map(|it| answer(&ledger, &program, it)).collect()
 }
 
 /// What two others do under a program whose levels begin with the next month and are kept for another one.
@@ -202,15 +276,18 @@ fn answered_after(
     requests: &[Request],
 ) -> Vec<Entry> {
     let ledger = MemoryLedger::default();
-    let answer = |program: &Program, request: &Request| {
-        let answered = pollster::block_on(execute(&ledger, program, &mut Attempts(1), request));
-        let Ok(Answered::Now(entry)) = answered else { panic!("{answered:?}") };
-        Entry::clone(&entry)
-    };
     for request in first {
-        answer(before, request);
+        answer(&ledger, before, request);
     }
-    requests.iter().map(|it| answer(program, it)).collect()
+    requests.iter().flat_map(|it| answer(&ledger, program, it)).collect()
+}
+
+/// The entries that `request` makes, one to an account.
+fn answer(ledger: &MemoryLedger, program: &Program, request: &Request) -> Vec<Entry> {
+    let before = ledger.entries().len();
+    let answered = pollster::block_on(execute(ledger, program, &mut Attempts(1), request));
+    assert!(matches!(answered, Ok(Answered::Now(_))), "{answered:?}");
+    ledger.entries()[before..].iter().map(|it| Entry::clone(it)).collect()
 }
 
 fn told(entry: &Entry) -> Vec<Announcement> {
@@ -316,7 +393,7 @@ fn everything_told_is_valid_under_the_schema_of_its_kind_and_no_other() {
             seen += 1;
         }
     }
-    assert!(seen >= 15 * 15, "{seen}");
+    assert!(seen >= 28 * 28, "{seen}");
 }
 
 #[test]
@@ -384,6 +461,131 @@ fn a_level_says_which_way_it_went_and_a_renewal_is_no_change() {
             "valid_through": "2027-07-31", "reason": "order", "staff_reason": null}],
     ]);
     assert_eq!(json!(tiers(told(&older))), wanted);
+}
+
+#[test]
+fn what_is_told_of_a_referral_names_both_sides_and_never_a_code() {
+    let is_told = |it: &Announcement| {
+        ["referral.", "points.grant", "member."].iter().any(|kind| it.what.name().starts_with(kind))
+    };
+    let events: Vec<_> = history_of_friends().iter().flat_map(told).filter(is_told).collect();
+    let of = |id: &str| -> Vec<Value> {
+        let own = events.iter().filter(|it| it.member_id == id);
+        own.map(|it| json!([it.what.name(), serde_json::to_value(&it.what).unwrap()])).collect()
+    };
+    let granted = |reason: &str,
+                   points: u64,
+                   cut: u64,
+                   whom: [Option<&str>; 2],
+                   friends: Option<u32>| {
+        let [referrer_id, friend_id] = whom;
+        json!(["points.granted", {"points": points, "reason": reason, "referrer_id": referrer_id,
+            "friend_id": friend_id, "friends": friends, "cut": cut, "becomes": "available",
+            "debt_paid": 0, "lot": "2027-01-31"}])
+    };
+    let taken = |reason: &str, points: u64, whom: [Option<&str>; 2], friends: Option<u32>| {
+        let [referrer_id, friend_id] = whom;
+        json!(["points.grant_revoked", {"points": points, "reason": reason,
+            "referrer_id": referrer_id, "friend_id": friend_id, "friends": friends,
+            "available": points, "debt": 0, "waived": 0, "gone_already": false}])
+    };
+    let (none, friend) = ([None, None], [None, Some("member-e21c")]);
+    let joined = [
+        json!(["member.enrolled", {"status": "pending"}]),
+        json!(["member.activated", {"status": "active"}]),
+        granted("welcome", 100, 0, none, None),
+    ];
+    let [enrolled, activated, welcome] = &joined;
+    let qualifies_at = "2026-01-24T12:00:00Z";
+
+    assert_eq!(
+        json!(of(REFERRER)),
+        json!([
+            enrolled,
+            activated,
+            welcome,
+            granted("brought", 500, 0, friend, None),
+            granted("milestone", 20, 30, none, Some(1)),
+            taken("brought", 500, friend, None),
+            taken("milestone", 20, none, Some(1)),
+        ])
+    );
+    let by = |order: &str| json!({"referrer_id": REFERRER, "order_id": order, "task": null});
+    let ordered = |order: &str| {
+        json!(["referral.ordered", {"referrer_id": REFERRER, "order_id": order,
+            "qualifies_at": qualifies_at, "is_enough": true}])
+    };
+    let pending = json!(["referral.pending", {"referrer_id": REFERRER}]);
+    assert_eq!(
+        json!(of("member-e21c")),
+        json!([
+            enrolled, pending, activated, welcome,
+            ordered("order-first"),
+            ["referral.qualified", by("order-first")],
+            granted("referred", 200, 0, [Some(REFERRER), None], None),
+            ["referral.rewarded", {"referrer_id": REFERRER, "friend_points": 200,
+                "referrer_points": 500, "order_id": "order-first", "task": null}],
+            taken("referred", 200, [Some(REFERRER), None], None),
+            ["referral.revoked", {"referrer_id": REFERRER}],
+        ])
+    );
+    let refused = |referrer: Option<&str>, reason: &str, staff: Option<&str>| {
+        json!(["referral.refused", {"referrer_id": referrer, "reason": reason, "shared": null,
+            "staff_reason": staff}])
+    };
+    assert_eq!(
+        json!(of("member-f5b8")),
+        json!([
+            enrolled,
+            pending,
+            activated,
+            welcome,
+            ordered("order-second"),
+            ["referral.qualified", by("order-second")],
+            ["referral.held", by("order-second")],
+            refused(Some(REFERRER), "denied_by_staff", Some("same-household")),
+        ])
+    );
+    assert_eq!(
+        json!(of("member-a6c2")),
+        json!([
+            enrolled, refused(None, "code_unknown", None), activated, welcome,
+            ["member.status_changed", {"status": "frozen", "reason": "fair-use"}],
+        ])
+    );
+    // What waits for its window is due as the queue is asked to settle it.
+    let qualified = events.iter().find(|it| it.what.name() == "referral.qualified").unwrap();
+    assert_eq!(qualified.at.to_string(), qualifies_at);
+    let code = ReferralCode::of_random([7; 8]);
+    let all = serde_json::to_string(&events).unwrap();
+    assert!(!all.contains(code.as_str()) && !all.contains(&code.to_string()));
+}
+
+#[test]
+fn what_the_queue_of_referrals_hears_is_what_the_bus_tells() {
+    let mut heard = 0;
+    for event in history_of_friends().iter().flat_map(told) {
+        let message = referral::Message::read(in_envelope(&event).as_bytes());
+
+        let friend = event.member_id.as_str();
+        match event.what.name() {
+            "referral.pending" => {
+                let Ok(referral::Message::Pending(it)) = message else { panic!("{message:?}") };
+                assert_eq!((it.friend.as_str(), it.referrer.as_str()), (friend, REFERRER));
+                assert_eq!(it.at, event.at);
+            }
+            "referral.qualified" => {
+                let Ok(referral::Message::Qualified(it)) = message else { panic!("{message:?}") };
+                assert_eq!((it.friend.as_str(), it.at), (friend, event.at));
+            }
+            _ => {
+                assert_eq!(message, Err(ReferralError::NotReferral));
+                continue;
+            }
+        }
+        heard += 1;
+    }
+    assert_eq!(heard, 4);
 }
 
 #[test]
