@@ -18,6 +18,8 @@ use loyalty_runtime::{
 };
 use tracing::warn;
 
+/// `MEMBERS_TABLE_NAME`: the table of members, of which this reads whose a referral code is, and no more.
+const MEMBERS_TABLE_NAME: &str = "MEMBERS_TABLE_NAME";
 /// `UNHANDLED_ORDERS_QUEUE_URL`: where messages go that can never succeed, with their reason.
 const UNHANDLED_ORDERS_QUEUE_URL: &str = "UNHANDLED_ORDERS_QUEUE_URL";
 
@@ -27,11 +29,13 @@ async fn main() -> Result<(), Error> {
 
     // Once per cold start. Whatever fails here fails before a message is touched.
     let settings = StoreSettings::from_lookup(environment)?;
+    let members_table_name = text(environment, MEMBERS_TABLE_NAME)?;
     let unhandled_orders_queue_url = text(environment, UNHANDLED_ORDERS_QUEUE_URL)?;
     let aws = Aws::from_lookup(environment)?;
     let tables =
         Tables { ledger: settings.ledger_table_name, program: settings.program_table_name };
-    let ledger = DynamoDbLedger::new(aws.dynamodb(settings.store_timeout), tables);
+    let ledger = DynamoDbLedger::new(aws.dynamodb(settings.store_timeout), tables)
+        .with_members(members_table_name);
     let programs = CachedPrograms::new(ledger.clone(), settings.program_cache);
     // A real read, while there is full CPU: the connection stands when the first message comes. A shop
     // that has no program yet may have one by then.
@@ -49,7 +53,8 @@ async fn main() -> Result<(), Error> {
         let door = &door;
         async move {
             let (received_at, mut metrics) = (clock::now(), Metrics::of(FUNCTION));
-            let handled = door.handle(event.payload, deadline, received_at, &mut metrics).await;
+            let handled =
+                Box::pin(door.handle(event.payload, deadline, received_at, &mut metrics)).await;
             metrics.emit(received_at);
             handled.map_err(Error::from)
         }

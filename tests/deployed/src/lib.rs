@@ -94,6 +94,28 @@ impl Stack {
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
+    /// The status and the body that the API answers to any `method` with a `body`.
+    pub fn tell(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> (u16, Value) {
+        let endpoint = self.endpoint();
+        let api = format!("{endpoint}/_aws/execute-api/{}/%24default", self.output("api_id"));
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{api}{path}"));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.header("content-type", "application/json");
+        let mut answer = agent.run(request.body(body.to_string()).unwrap()).unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+
     /// Lets the schedule called `name` fire every minute, and otherwise as the template has it.
     pub fn fire_every_minute(&self, name: &str) {
         let url = format!("{}/schedules/{name}", self.endpoint());
@@ -131,6 +153,7 @@ impl Stack {
             program: self.output("program_table_name").to_owned(),
         };
         DynamoDbLedger::new(self.aws().dynamodb(Duration::from_secs(10)), tables)
+            .with_members(self.output("members_table_name").to_owned())
     }
 }
 

@@ -26,7 +26,7 @@ use loyalty_member_api::route::{Operation, ROUTES, Who};
 use loyalty_runtime::clock::{self, Deadline};
 use loyalty_tests_deployed::Stack;
 use loyalty_tests_simulate::{fail, loyalty, repository, scratch, succeed, year_as_events};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PROGRAM: &str = "infra/programs/retail-a.toml";
 
@@ -675,6 +675,119 @@ async fn staff_see_whom_a_version_concerns_measure_by_it_and_set_levels_and_poin
     let wrong = ["member", "lift-level", "m3", "--reason", "So sorry", "--by", "staff-12"];
     let said = fail(&mut stack.command(&wrong));
     assert!(said.contains("--reason: a reason has 1 to 64 lower-case letters"), "{said}");
+}
+
+/// The program of other tests, with what members get for joining and for bringing friends.
+fn program_with_referrals(folder: &Path) -> PathBuf {
+    let program = std::fs::read_to_string(repository(PROGRAM)).unwrap();
+    let file = folder.join("referrals.toml");
+    let more = "\n[enrollment]\nactivation = \"code\"\npoints = 50\n\n[referral]\nfriend_points = 300\n\
+                referrer_points = 500\nwindow_days = 14\nmin_amount = 20\n";
+    std::fs::write(&file, program + more).unwrap();
+    file
+}
+
+/// All that the shop has heard, until one of it is called `name` and is about `member`.
+async fn hear(
+    sqs: &aws_sdk_sqs::Client,
+    queue: &str,
+    heard: &mut Vec<Value>,
+    (name, member): (&str, &str),
+) -> Value {
+    let deadline = Deadline::after(Duration::from_mins(2));
+    let is_it = |it: &&Value| it["detail-type"] == name && it["detail"]["member_id"] == member;
+    loop {
+        if let Some(found) = heard.iter().find(is_it) {
+            return found["detail"].clone();
+        }
+        assert!(!deadline.left().is_zero(), "no {name} of {member} among {heard:#?}");
+        let received = sqs.receive_message().queue_url(queue).max_number_of_messages(10);
+        let received = received.wait_time_seconds(1).send().await.unwrap();
+        let bodies = received.messages().iter().map(|it| it.body().unwrap());
+        heard.extend(bodies.map(|it| serde_json::from_str::<Value>(it).unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_friend_who_keeps_an_order_is_rewarded_beside_who_brought_them_until_it_is_refunded() {
+    let program = program_with_referrals(&scratch("deployed-friends-program"));
+    let stack = Stack::up("deployed-friends", program.to_str().unwrap(), 0);
+    let sqs = stack.aws().sqs(Duration::from_secs(20));
+    let shop = listen(&stack, &sqs).await;
+    let mut heard = Vec::new();
+    let orders = stack.output("orders_queue_url");
+    let service = stack.token(&["--scope", "loyalty/members.write"]);
+    let (ada, bea) = (stack.token(&["--member", "ada"]), stack.token(&["--member", "bea"]));
+    let points = |token: &str| {
+        let (status, body) = stack.get("/v1/members/me", Some(token));
+        assert_eq!(status, 200, "{body}");
+        body["points"].clone()
+    };
+    let state = |token: &str| {
+        let (status, body) = stack.get("/v1/members/me/referrals", Some(token));
+        assert_eq!(status, 200, "{body}");
+        let friend = body["friends"][0]["state"].as_str().map(ToOwned::to_owned);
+        (body["referred"]["state"].as_str().map(ToOwned::to_owned), friend)
+    };
+
+    // Ada joins in a store, and Bea by herself with Ada's code.
+    let joins = json!({"member_id": "ada", "mail": "ada@shop.example", "source": "store-12"});
+    let (status, body) = stack.tell("POST", "/v1/members", Some(&service), &joins);
+    assert_eq!((status, &body["status"]), (201, &"pending".into()), "{body}");
+    let again = stack.tell("POST", "/v1/members", Some(&service), &joins);
+    assert_eq!((again.0, &again.1["referral_code"]), (200, &body["referral_code"]), "{again:?}");
+    let code = body["referral_code"].as_str().unwrap().to_lowercase().replace('-', " ");
+    let joins = json!({"phone": "+44 20 7946 0958", "referral_code": code});
+    let (status, body) = stack.tell("POST", "/v1/members", Some(&bea), &joins);
+    assert_eq!(status, 201, "{body}");
+    for (member, token) in [("ada", &ada), ("bea", &bea)] {
+        let sent = hear(&sqs, &shop, &mut heard, ("member.activation_requested", member)).await;
+        let activates = json!({"code": sent["code"]});
+        let path = "/v1/members/me/activation";
+        let (status, body) = stack.tell("POST", path, Some(token), &activates);
+        assert_eq!((status, &body["status"]), (200, &"active".into()), "{member}: {body}");
+        assert_eq!(points(token)["available"], 50, "{member}");
+    }
+    hear(&sqs, &shop, &mut heard, ("member.enrolled", "ada")).await;
+    hear(&sqs, &shop, &mut heard, ("referral.pending", "bea")).await;
+    // On its way, to both.
+    let pending = || Some("pending".to_owned());
+    let deadline = Deadline::after(Duration::from_mins(1));
+    while (state(&bea), state(&ada)) != ((pending(), None), (None, pending())) {
+        assert!(!deadline.left().is_zero(), "{:?} and {:?}", state(&bea), state(&ada));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    let paid_at = clock::now() - (20 * 24).hours();
+    let order = format!(
+        r#"{{"type": "order.paid", "order_id": "first", "member_id": "bea", "currency": "GBP",
+        "paid_at": "{paid_at}",
+        "lines": [{{"id": "1", "sku": "A", "quantity": 2, "amount_minor": 5000}}]}}"#
+    );
+    send(&sqs, orders, &[&order, &order]).await;
+    let rewarded = hear(&sqs, &shop, &mut heard, ("referral.rewarded", "bea")).await;
+    assert_eq!(rewarded["referrer_id"], "ada", "{rewarded}");
+    assert_eq!(
+        (&points(&ada)["available"], &points(&bea)["available"]),
+        (&550.into(), &350.into())
+    );
+    let done = |it: &str| Some(it.to_owned());
+    assert_eq!((state(&bea), state(&ada)), ((done("rewarded"), None), (None, done("rewarded"))));
+
+    // What is left is less than the smallest amount.
+    let refunded_at = clock::now();
+    let refund = format!(
+        r#"{{"type": "order.refunded", "order_id": "first", "refund_id": "r1",
+        "refunded_at": "{refunded_at}", "amount_minor": 4000}}"#
+    );
+    send(&sqs, orders, &[&refund, &refund]).await;
+    hear(&sqs, &shop, &mut heard, ("referral.revoked", "bea")).await;
+    assert_eq!((&points(&ada)["available"], &points(&bea)["available"]), (&50.into(), &50.into()));
+    assert_eq!((state(&bea), state(&ada)), ((done("revoked"), None), (None, done("revoked"))));
+
+    for queue in ["unhandled_orders_queue_url", "unhandled_referrals_queue_url"] {
+        assert_eq!(dead_letters(&sqs, stack.output(queue)).await, BTreeMap::new(), "{queue}");
+    }
 }
 
 /// How many members are due by `day`.

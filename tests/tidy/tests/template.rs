@@ -192,6 +192,7 @@ fn kebab_case(name: &str) -> String {
 }
 
 const ACCRUE: &str = "/Resources/AccruePointsFunction/Properties";
+const ACCRUE_SETTINGS: &str = "/Resources/AccruePointsFunction/Properties/Environment/Variables";
 const ORDERS_EVENT: &str = "/Resources/AccruePointsFunction/Properties/Events/Orders/Properties";
 const ACCRUE_STATEMENTS: &str =
     "/Resources/AccruePointsRole/Properties/Policies/0/PolicyDocument/Statement";
@@ -398,61 +399,156 @@ fn every_queue_has_dead_letters_or_is_some() {
 }
 
 #[test]
-fn only_the_rule_of_the_shop_s_bus_may_send_for_it() {
+fn only_the_rule_of_a_bus_may_send_for_it() {
     fn rule(template: &Value) -> Wrongs {
         let mut wrongs = Vec::new();
+        let rules = resources(template, "AWS::Events::Rule");
         let mut allowed = BTreeSet::new();
         for (name, policy) in resources(template, "AWS::SQS::QueuePolicy") {
             for statement in items(policy, "/Properties/PolicyDocument/Statement") {
                 let source = &statement["Condition"]["ArnEquals"]["aws:SourceArn"];
+                let source = get_att(source, "Arn").unwrap_or_default();
                 if statement["Principal"] != json!({ "Service": "events.amazonaws.com" })
                     || statement["Action"] != json!("sqs:SendMessage")
-                    || get_att(source, "Arn") != Some("OrderEventsRule")
+                    || !rules.iter().any(|(it, _)| *it == source)
                 {
                     wrongs.push(format!("{name} lets somebody else in"));
                 }
-                allowed.extend(get_att(&statement["Resource"], "Arn"));
+                let queue = get_att(&statement["Resource"], "Arn").unwrap_or_default();
+                if policy["Properties"]["Queues"] != json!([{ "Ref": queue }]) {
+                    wrongs.push(format!("{name} is the policy of another queue"));
+                }
+                allowed.insert((source, queue));
             }
         }
-        for (name, rule) in resources(template, "AWS::Events::Rule") {
-            if text(rule, "/Condition") != "HasShopBus" {
-                wrongs.push(format!("{name} needs a bus that a shop may not have"));
-            }
+        let mut meant = BTreeSet::new();
+        for (name, rule) in rules {
             for target in items(rule, "/Properties/Targets") {
                 let places = [&target["Arn"], &target["DeadLetterConfig"]["Arn"]];
-                for place in places.into_iter().filter_map(|it| get_att(it, "Arn")) {
-                    if !allowed.contains(place) {
-                        wrongs.push(format!("{name} may not send to {place}"));
-                    }
-                }
+                meant.extend(places.into_iter().filter_map(|it| Some((name, get_att(it, "Arn")?))));
             }
-            for event in ["order.paid", "order.changed", "order.cancelled", "order.refunded"] {
-                let kinds = &rule["Properties"]["EventPattern"]["detail-type"];
-                if !kinds.as_array().is_some_and(|it| it.contains(&json!(event))) {
-                    wrongs.push(format!("{name} lets {event} pass by"));
-                }
-            }
+        }
+        for (name, place) in allowed.symmetric_difference(&meant) {
+            wrongs.push(format!("{name} sends to {place} or may, not both"));
         }
         wrongs
     }
 
+    let policy = "/Resources/OrderEventsPolicy/Properties";
     let statement = "/Resources/OrderEventsPolicy/Properties/PolicyDocument/Statement/0";
+    let orders = json!({ "Fn::GetAtt": "OrdersQueue.Arn" });
     check(
         rule,
         &[
             (statement, "Condition", Value::Null),
             (statement, "Principal", json!("*")),
+            (statement, "Action", json!(["sqs:SendMessage", "sqs:DeleteMessage"])),
+            (
+                "/Resources/ReferralEventsPolicy/Properties/PolicyDocument/Statement/0/Condition",
+                "ArnEquals",
+                json!({ "aws:SourceArn": { "Fn::GetAtt": "OrderEventsRule.Arn" } }),
+            ),
+            (policy, "Queues", json!([{ "Ref": "ReferralsQueue" }])),
+            ("/Resources", "ReferralEventsPolicy", Value::Null),
+            ("/Resources/ReferralEventsRule/Properties/Targets/0", "Arn", orders.clone()),
+            (
+                "/Resources/UndeliveredOrderEventsPolicy/Properties/PolicyDocument/Statement/0",
+                "Resource",
+                orders,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn the_shop_s_bus_may_not_be_there_and_brings_every_event_of_an_order() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let rule = &template["Resources"]["OrderEventsRule"];
+        if reference(&rule["Properties"]["EventBusName"]) != Some("ShopBusName")
+            || text(rule, "/Condition") != "HasShopBus"
+        {
+            wrongs.push("orders need a bus that a shop may not have".to_owned());
+        }
+        let kinds = &rule["Properties"]["EventPattern"]["detail-type"];
+        for event in ["order.paid", "order.changed", "order.cancelled", "order.refunded"] {
+            if !kinds.as_array().is_some_and(|it| it.contains(&json!(event))) {
+                wrongs.push(format!("{event} passes by"));
+            }
+        }
+        wrongs
+    }
+
+    check(
+        rule,
+        &[
             ("/Resources/OrderEventsRule", "Condition", Value::Null),
+            ("/Resources/OrderEventsRule/Properties", "EventBusName", json!({ "Ref": "EventBus" })),
             (
                 "/Resources/OrderEventsRule/Properties/EventPattern",
                 "detail-type",
                 json!(["order.paid"]),
             ),
+        ],
+    );
+}
+
+#[test]
+fn our_own_bus_brings_referrals_to_who_rewards_them_and_nothing_else() {
+    let source = read("shared/contracts/src/announcement.rs");
+    let source = source.split("pub const SOURCE: &str = \"").nth(1);
+    let source = source.and_then(|it| it.split('"').next()).unwrap().to_owned();
+
+    let rule = |template: &Value| {
+        let mut wrongs = Vec::new();
+        let rule = &template["Resources"]["ReferralEventsRule"];
+        let properties = &rule["Properties"];
+        if reference(&properties["EventBusName"]) != Some("EventBus")
+            || rule.get("Condition").is_some()
+        {
+            wrongs.push("referrals are heard on another bus, or not always".to_owned());
+        }
+        // What it is told of must be what we say, and not what comes of it: that would go round for ever.
+        let pattern = json!({
+            "source": [source],
+            "detail-type": ["referral.pending", "referral.qualified"]
+        });
+        if properties["EventPattern"] != pattern || text(properties, "/State") != "ENABLED" {
+            wrongs.push("other events are heard, or none".to_owned());
+        }
+        for target in items(properties, "/Targets") {
+            // The whole envelope, which says what kind of event it is.
+            if ["Input", "InputPath", "InputTransformer"].iter().any(|it| target.get(it).is_some())
+            {
+                wrongs.push("an event comes without its kind".to_owned());
+            }
+            let reads = queue_events(template);
+            let reader = reads.iter().find(|(_, _, event)| event["Queue"] == target["Arn"]);
+            if reader.map(|(it, ..)| *it) != Some("IssueReferralRewardFunction") {
+                wrongs.push("referrals come to somebody else".to_owned());
+            }
+        }
+        wrongs
+    };
+
+    let events = "/Resources/ReferralEventsRule/Properties";
+    let pattern = "/Resources/ReferralEventsRule/Properties/EventPattern";
+    let target = "/Resources/ReferralEventsRule/Properties/Targets/0";
+    check(
+        rule,
+        &[
+            (events, "EventBusName", json!({ "Ref": "ShopBusName" })),
+            (events, "State", json!("DISABLED")),
+            ("/Resources/ReferralEventsRule", "Condition", json!("HasShopBus")),
+            (pattern, "source", Value::Null),
+            (pattern, "detail-type", json!(["referral.pending"])),
             (
-                "/Resources/UndeliveredOrderEventsPolicy/Properties/PolicyDocument/Statement/0",
-                "Resource",
-                json!({ "Fn::GetAtt": "OrdersQueue.Arn" }),
+                pattern,
+                "detail-type",
+                json!(["referral.pending", "referral.qualified", "referral.rewarded"]),
             ),
+            (target, "InputPath", json!("$.detail")),
+            (target, "Arn", json!({ "Fn::GetAtt": "OrdersQueue.Arn" })),
         ],
     );
 }
@@ -509,6 +605,8 @@ fn every_route_asks_for_a_token() {
             ("/Resources/StatusRoute/Properties", "AuthorizationType", json!("NONE")),
             ("/Resources/StatusRoute/Properties", "AuthorizationType", Value::Null),
             ("/Resources/OtherwiseRoute/Properties", "AuthorizationType", json!("NONE")),
+            ("/Resources/EnrollRoute/Properties", "AuthorizationType", json!("NONE")),
+            ("/Resources/ClaimOrderRoute/Properties", "AuthorizerId", Value::Null),
             ("/Resources/StatusRoute/Properties", "AuthorizerId", json!({ "Ref": "Api" })),
             ("/Resources/Authorizer/Properties", "AuthorizerType", json!("REQUEST")),
             ("/Resources/Authorizer/Properties/JwtConfiguration", "Audience", Value::Null),
@@ -524,43 +622,86 @@ fn every_route_asks_for_a_token() {
     );
 }
 
-#[test]
-fn the_routes_are_those_that_the_function_answers() {
-    let source = read("functions/member-api/src/route.rs");
-    let paths = source.split("path: \"").skip(1).filter_map(|it| it.split('"').next());
-    let mut answered: BTreeSet<_> = paths.map(|it| format!("GET {it}")).collect();
-    assert!(!answered.is_empty(), "functions/member-api/src/route.rs names no path");
+/// The functions behind the API.
+const BEHIND_THE_API: [&str; 2] = ["enroll-members", "member-api"];
+
+/// The keys of the routes that a function answers, as its source names them: the path after its method. Who
+/// names no method only reads.
+fn answered(folder: &str) -> BTreeSet<String> {
+    let path = format!("functions/{folder}/src/route.rs");
+    let source = read(&path);
+    let mut keys = BTreeSet::new();
+    let mut pieces = source.split("path: \"");
+    let mut before = pieces.next().unwrap_or_default();
+    for piece in pieces {
+        let (path, after) = piece.split_once('"').unwrap_or((piece, ""));
+        let method =
+            before.rsplit_once("method: Method::").and_then(|(_, it)| it.split(',').next());
+        keys.insert(format!("{} {path}", method.unwrap_or("Get").to_uppercase()));
+        before = after;
+    }
+    assert!(!keys.is_empty(), "{path} names no path");
     let otherwise = source.split("OTHERWISE: &str = \"").nth(1).and_then(|it| it.split('"').next());
-    answered.insert(otherwise.unwrap().to_owned());
+    keys.extend(otherwise.map(ToOwned::to_owned));
+    keys
+}
+
+#[test]
+fn every_route_leads_to_the_function_that_answers_it() {
+    let answered =
+        BEHIND_THE_API.map(|it| (format!("{}Integration", camel_case(it)), answered(it)));
 
     let rule = |template: &Value| {
+        let mut wrongs = Vec::new();
         let routes = resources(template, "AWS::ApiGatewayV2::Route");
-        let named: BTreeSet<_> =
-            routes.iter().map(|(_, it)| text(it, "/Properties/RouteKey").to_owned()).collect();
-        let mut wrongs: Wrongs = answered
-            .symmetric_difference(&named)
-            .map(|it| format!("{it} is in the template or in the function, not in both"))
-            .collect();
-        if named.len() != routes.len() {
+        for (integration, answered) in &answered {
+            let target = json!({ "Fn::Sub": format!("integrations/${{{integration}}}") });
+            let named: BTreeSet<_> = routes
+                .iter()
+                .filter(|(_, it)| it["Properties"]["Target"] == target)
+                .map(|(_, it)| text(it, "/Properties/RouteKey").to_owned())
+                .collect();
+            for key in answered.symmetric_difference(&named) {
+                wrongs.push(format!("{key} leads to {integration} or is answered there, not both"));
+            }
+        }
+        let keys: BTreeSet<_> =
+            routes.iter().map(|(_, it)| text(it, "/Properties/RouteKey")).collect();
+        if keys.len() != routes.len() {
             wrongs.push("two routes have one key".to_owned());
         }
-        for (name, route) in routes {
-            if route["Properties"]["Target"]
-                != json!({ "Fn::Sub": "integrations/${MemberApiIntegration}" })
-            {
-                wrongs.push(format!("{name} leads elsewhere"));
+        let all: usize = answered.iter().map(|(_, it)| it.len()).sum();
+        if all != routes.len() {
+            wrongs.push("a route leads elsewhere, or is answered twice".to_owned());
+        }
+        for (name, properties) in functions(template) {
+            let folder = kebab_case(name.strip_suffix("Function").unwrap_or(name));
+            let claim = &properties["Environment"]["Variables"]["MEMBER_CLAIM"];
+            let is_behind = BEHIND_THE_API.contains(&folder.as_str());
+            if reference(claim) != is_behind.then_some("MemberClaim") {
+                wrongs.push(format!("{name} takes a member from elsewhere"));
             }
         }
         wrongs
     };
 
+    let enroll = "/Resources/EnrollRoute/Properties";
+    let other = json!({ "Fn::Sub": "integrations/${MemberApiIntegration}" });
     check(
         rule,
         &[
             ("/Resources", "StatusRoute", Value::Null),
             ("/Resources", "OtherwiseRoute", Value::Null),
+            ("/Resources", "ClaimOrderRoute", Value::Null),
             ("/Resources/StatusRoute/Properties", "RouteKey", json!("GET /v1/other")),
             ("/Resources/StatusRoute/Properties", "Target", Value::Null),
+            (enroll, "RouteKey", json!("PUT /v1/members")),
+            (enroll, "Target", other),
+            (
+                "/Resources/EnrollMembersFunction/Properties/Environment/Variables",
+                "MEMBER_CLAIM",
+                json!("sub"),
+            ),
         ],
     );
 }
@@ -596,6 +737,7 @@ fn the_api_may_ask_the_function_behind_its_routes() {
             (permission, "SourceArn", json!({ "Fn::Sub": get_only })),
             (permission, "SourceArn", Value::Null),
             (permission, "FunctionName", json!({ "Ref": "AccruePointsFunction" })),
+            ("/Resources", "EnrollMembersPermission", Value::Null),
         ],
     );
 }
@@ -754,6 +896,27 @@ fn permissions<'a>(template: &'a Value, role: &str) -> Vec<(&'a str, &'a Value)>
     found
 }
 
+/// The condition under which a right on the table of members is one on codes of referrals alone.
+fn codes_alone() -> Value {
+    json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["C#*"] } })
+}
+
+/// Whether a statement says what is allowed, and nothing else. One right is only for a part of a table, and for
+/// nothing without its condition.
+fn is_plain(statement: &Value) -> bool {
+    let known = ["Effect", "Action", "Resource"];
+    let is_known =
+        |it: &str| known.contains(&it) || it == "Condition" && statement[it] == codes_alone();
+    text(statement, "/Effect") == "Allow" && entries(statement, "").all(|(it, _)| is_known(it))
+}
+
+/// The logical id of the secret whose ARN a value is. A reference to one is its name on the local AWS.
+fn secret<'a>(template: &Value, value: &'a Value) -> Option<&'a str> {
+    let id = get_att(value, "Id")?;
+    let kind = text(template, &format!("/Resources/{id}/Type"));
+    (kind == "AWS::SecretsManager::Secret").then_some(id)
+}
+
 #[test]
 fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources() {
     fn rule(template: &Value) -> Wrongs {
@@ -793,8 +956,7 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
             }
             for policy in items(role, "/Properties/Policies") {
                 for statement in items(policy, "/PolicyDocument/Statement") {
-                    let known = ["Effect", "Action", "Resource"];
-                    if entries(statement, "").any(|(it, _)| !known.contains(&it)) {
+                    if !is_plain(statement) {
                         wrongs.push(format!("{name} says what is not allowed, or when"));
                     }
                 }
@@ -808,7 +970,9 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
                     wrongs.push(format!("{name} allows more than one action: {action}"));
                 }
                 // A reference names one resource; a text could name many, but an index has no other.
-                let is_one = get_att(resource, "Arn").or_else(|| get_att(resource, "StreamArn"));
+                let is_one = get_att(resource, "Arn")
+                    .or_else(|| get_att(resource, "StreamArn"))
+                    .or_else(|| secret(template, resource));
                 let is_index = text(resource, "/Fn::Sub") == "${LedgerTable.Arn}/index/due"
                     && action == "dynamodb:Query";
                 // Nobody knows what an object will be called, but which bucket it is in.
@@ -843,6 +1007,8 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
             (&format!("{PUBLISH_STATEMENTS}/4"), "Action", json!("s3:GetObject")),
             (&format!("{PUBLISH_STATEMENTS}/4"), "Resource", json!({ "Fn::Sub": "*/*" })),
             (statement, "NotAction", json!("iam:PassRole")),
+            (statement, "Effect", json!("Deny")),
+            (statement, "Condition", json!({ "Bool": { "aws:SecureTransport": true } })),
             (role, "ManagedPolicyArns", json!(["arn:aws:iam::aws:policy/AdministratorAccess"])),
             (role, "Policies", json!([])),
             (
@@ -964,6 +1130,196 @@ fn only_who_measures_everybody_may_go_over_a_whole_table() {
     );
 }
 
+/// Who reaches the table of members, and what each may do there, by name.
+const REACH_MEMBERS: [(&str, &[&str]); 3] = [
+    // Codes of referrals alone.
+    ("AccruePoints", &["dynamodb:BatchGetItem"]),
+    (
+        "EnrollMembers",
+        &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+    ),
+    (
+        "IssueReferralReward",
+        &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+    ),
+];
+
+#[test]
+fn personal_data_is_in_one_table_that_few_reach_and_nothing_copies() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let members = json!({ "Fn::GetAtt": "MembersTable.Arn" });
+        for (name, _) in resources(template, "AWS::IAM::Role") {
+            let stem = name.strip_suffix("Role").unwrap_or(name);
+            let mut may: Vec<_> = permissions(template, name)
+                .into_iter()
+                .filter(|(_, resource)| resource.to_string().contains("MembersTable"))
+                .collect();
+            may.sort_by_key(|(action, _)| *action);
+            let known = REACH_MEMBERS.iter().find(|(it, _)| *it == stem);
+            let known = known.map_or(&[][..], |(_, actions)| *actions);
+            if may != known.iter().map(|it| (*it, &members)).collect::<Vec<_>>() {
+                wrongs.push(format!("{name} may do something else with members: {may:?}"));
+            }
+        }
+        for statement in items(template, ACCRUE_STATEMENTS) {
+            // Whoever reads orders reads what strangers wrote.
+            let is_limited = statement["Condition"] == codes_alone();
+            if is_limited != (statement["Resource"] == members) {
+                wrongs.push("accrue-points may read more of members than codes".to_owned());
+            }
+        }
+        for (name, properties) in functions(template) {
+            let stem = name.strip_suffix("Function").unwrap_or(name);
+            let setting = &properties["Environment"]["Variables"]["MEMBERS_TABLE_NAME"];
+            let is_known = REACH_MEMBERS.iter().any(|(it, _)| *it == stem);
+            if reference(setting) != is_known.then_some("MembersTable") {
+                wrongs.push(format!("{name} knows of members, or does not where it must"));
+            }
+        }
+        let table = &template["Resources"]["MembersTable"]["Properties"];
+        for copy in ["StreamSpecification", "KinesisStreamSpecification", "GlobalSecondaryIndexes"]
+        {
+            if table.get(copy).is_some() {
+                wrongs.push(format!("personal data goes elsewhere by {copy}"));
+            }
+        }
+        wrongs
+    }
+
+    let reward =
+        "/Resources/IssueReferralRewardRole/Properties/Policies/0/PolicyDocument/Statement/2";
+    let members = json!({ "Fn::GetAtt": "MembersTable.Arn" });
+    let codes = format!("{ACCRUE_STATEMENTS}/2");
+    let wider = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["C#*", "M#*"] } });
+    check(
+        rule,
+        &[
+            (&codes, "Condition", Value::Null),
+            (&codes, "Condition", wider),
+            (&codes, "Action", json!(["dynamodb:BatchGetItem", "dynamodb:PutItem"])),
+            (&format!("{ACCRUE_STATEMENTS}/0"), "Condition", codes_alone()),
+            (reward, "Action", json!("dynamodb:DeleteItem")),
+            (reward, "Action", json!(["dynamodb:BatchGetItem", "dynamodb:Query"])),
+            (READER_STATEMENT, "Resource", members.clone()),
+            (
+                "/Resources/PublishEventsRole/Properties/Policies/0/PolicyDocument/Statement/1",
+                "Resource",
+                members,
+            ),
+            (
+                "/Resources/MemberApiFunction/Properties/Environment/Variables",
+                "MEMBERS_TABLE_NAME",
+                json!({ "Ref": "MembersTable" }),
+            ),
+            (
+                "/Resources/IssueReferralRewardFunction/Properties/Environment/Variables",
+                "MEMBERS_TABLE_NAME",
+                Value::Null,
+            ),
+            (
+                "/Resources/MembersTable/Properties",
+                "StreamSpecification",
+                json!({ "StreamViewType": "NEW_IMAGE" }),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn one_function_reads_the_secret_which_is_made_once_and_stays() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let secrets = resources(template, "AWS::SecretsManager::Secret");
+        if secrets.iter().map(|(it, _)| *it).ne(["IdentitySecret"]) {
+            wrongs.push("there is another secret, and nobody said who reads it".to_owned());
+        }
+        for (name, secret) in secrets {
+            if text(secret, "/DeletionPolicy") != "RetainExceptOnCreate"
+                || text(secret, "/UpdateReplacePolicy") != "Retain"
+            {
+                wrongs.push(format!("{name} goes with its stack"));
+            }
+            // Word for word: whatever else stands here makes another secret, by which no member is found.
+            let properties = &secret["Properties"];
+            let made = json!({ "PasswordLength": 64, "ExcludePunctuation": true });
+            let known = ["Description", "GenerateSecretString"];
+            if properties["GenerateSecretString"] != made
+                || entries(properties, "").any(|(it, _)| !known.contains(&it))
+            {
+                wrongs.push(format!("{name} is made otherwise, and so once more"));
+            }
+        }
+        for (name, resource) in entries(template, "/Resources") {
+            let kind = text(resource, "/Type");
+            if kind.starts_with("AWS::SecretsManager::") && kind != "AWS::SecretsManager::Secret" {
+                wrongs.push(format!("{name} rotates the secret, or shows it to others"));
+            }
+        }
+        let arn = json!({ "Fn::GetAtt": "IdentitySecret.Id" });
+        for (name, _) in resources(template, "AWS::IAM::Role") {
+            let may: Vec<_> = permissions(template, name)
+                .into_iter()
+                .filter(|(action, resource)| {
+                    action.starts_with("secretsmanager:")
+                        || resource.to_string().contains("IdentitySecret")
+                })
+                .collect();
+            let read = ("secretsmanager:GetSecretValue", &arn);
+            let expected = if name == "EnrollMembersRole" { vec![read] } else { Vec::new() };
+            if may != expected {
+                wrongs.push(format!("{name} may do something else with the secret: {may:?}"));
+            }
+        }
+        for (name, properties) in functions(template) {
+            let variables = &properties["Environment"]["Variables"];
+            // CloudFormation would write the secret itself there.
+            if variables.to_string().contains("resolve:secretsmanager") {
+                wrongs.push(format!("{name} has a secret among its settings"));
+            }
+            let setting = variables.get("IDENTITY_SECRET_ID");
+            if setting != (name == "EnrollMembersFunction").then_some(&arn) {
+                wrongs.push(format!("{name} knows of the secret, or does not where it must"));
+            }
+        }
+        wrongs
+    }
+
+    let secret = "/Resources/IdentitySecret";
+    let properties = "/Resources/IdentitySecret/Properties";
+    let made = "/Resources/IdentitySecret/Properties/GenerateSecretString";
+    let enroll = "/Resources/EnrollMembersRole/Properties/Policies/0/PolicyDocument/Statement/3";
+    let settings = "/Resources/EnrollMembersFunction/Properties/Environment/Variables";
+    let value = "{{resolve:secretsmanager:identity}}";
+    check(
+        rule,
+        &[
+            (secret, "DeletionPolicy", json!("Delete")),
+            (secret, "UpdateReplacePolicy", Value::Null),
+            (properties, "SecretString", json!("hunter2")),
+            (properties, "KmsKeyId", json!("alias/other")),
+            (made, "PasswordLength", json!(32)),
+            ("/Resources", "Other", json!({ "Type": "AWS::SecretsManager::RotationSchedule" })),
+            ("/Resources", "Other", json!({ "Type": "AWS::SecretsManager::Secret" })),
+            (enroll, "Action", json!("secretsmanager:PutSecretValue")),
+            (enroll, "Resource", json!({ "Ref": "IdentitySecret" })),
+            (READER_STATEMENT, "Action", json!("secretsmanager:GetSecretValue")),
+            (READER_STATEMENT, "Resource", json!({ "Fn::GetAtt": "IdentitySecret.Id" })),
+            (settings, "IDENTITY_SECRET_ID", Value::Null),
+            (settings, "REFERRAL_URL", json!(value)),
+            (ACCRUE_SETTINGS, "IDENTITY_SECRET_ID", json!({ "Fn::GetAtt": "IdentitySecret.Id" })),
+        ],
+    );
+}
+
 #[test]
 fn whoever_reads_a_queue_may() {
     // AWS refuses the event source of a role that may not; the local AWS does not look.
@@ -981,7 +1337,7 @@ fn whoever_reads_a_queue_may() {
         wrongs
     }
 
-    let statement = format!("{ACCRUE_STATEMENTS}/2");
+    let statement = format!("{ACCRUE_STATEMENTS}/3");
     check(
         rule,
         &[
@@ -1232,7 +1588,7 @@ fn every_log_is_kept_for_a_time_and_written_by_one_function() {
     }
 
     let logging = "/Resources/AccruePointsFunction/Properties/LoggingConfig";
-    let statement = format!("{ACCRUE_STATEMENTS}/4");
+    let statement = format!("{ACCRUE_STATEMENTS}/5");
     check(
         rule,
         &[
@@ -1425,9 +1781,11 @@ fn every_function_and_every_queue_has_its_alarms() {
         &[
             ("/Resources", "AccruePointsErrorsAlarm", Value::Null),
             ("/Resources", "MemberApiThrottlesAlarm", Value::Null),
+            ("/Resources", "EnrollMembersDurationAlarm", Value::Null),
             ("/Resources", "UnhandledOrdersAlarm", Value::Null),
             ("/Resources", "UndeliveredOrderEventsAlarm", Value::Null),
             ("/Resources", "OrdersAgeAlarm", Value::Null),
+            ("/Resources", "UndeliveredReferralEventsAlarm", Value::Null),
             ("/Resources", "ApiFailuresAlarm", Value::Null),
             ("/Resources", "FailedRecordsAlarm", Value::Null),
             ("/Resources", "PublishEventsAgeAlarm", Value::Null),

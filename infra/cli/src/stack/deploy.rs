@@ -18,8 +18,15 @@ use super::{
 use crate::program;
 
 /// The functions, as `ls functions` has them.
-pub(crate) const FUNCTIONS: [&str; 5] =
-    ["accrue-points", "evaluate-tier", "expire-points", "member-api", "publish-events"];
+pub(crate) const FUNCTIONS: [&str; 7] = [
+    "accrue-points",
+    "enroll-members",
+    "evaluate-tier",
+    "expire-points",
+    "issue-referral-reward",
+    "member-api",
+    "publish-events",
+];
 
 /// Builds the functions, deploys the template to your AWS account, and publishes a program.
 ///
@@ -276,22 +283,27 @@ pub(crate) struct Outputs {
     pub(crate) unhandled_expiry_work_queue_url: String,
     pub(crate) tier_reviews_queue_url: String,
     pub(crate) unhandled_tier_reviews_queue_url: String,
+    pub(crate) referrals_queue_url: String,
+    pub(crate) unhandled_referrals_queue_url: String,
+    /// Where our own event bus leaves what it could not deliver.
+    pub(crate) undelivered_referral_events_queue_url: String,
     pub(crate) event_bus_name: String,
     pub(crate) ledger_table_name: String,
     pub(crate) program_table_name: String,
+    pub(crate) members_table_name: String,
 }
 
 impl Outputs {
     /// The queues of what could not be handled or delivered.
     pub(crate) fn dead_letters(&self) -> impl Iterator<Item = &str> {
         let undelivered = self.undelivered_order_events_queue_url.as_deref();
-        let unhandled_work = self.unhandled_expiry_work_queue_url.as_str();
-        let unhandled_reviews = self.unhandled_tier_reviews_queue_url.as_str();
         [
             Some(self.unhandled_orders_queue_url.as_str()),
             undelivered,
-            Some(unhandled_work),
-            Some(unhandled_reviews),
+            Some(self.unhandled_expiry_work_queue_url.as_str()),
+            Some(self.unhandled_tier_reviews_queue_url.as_str()),
+            Some(self.unhandled_referrals_queue_url.as_str()),
+            Some(self.undelivered_referral_events_queue_url.as_str()),
         ]
         .into_iter()
         .flatten()
@@ -303,6 +315,10 @@ impl Outputs {
             &self.expiry_work_queue_url
         } else if dead_letters == self.unhandled_tier_reviews_queue_url {
             &self.tier_reviews_queue_url
+        } else if dead_letters == self.unhandled_referrals_queue_url
+            || dead_letters == self.undelivered_referral_events_queue_url
+        {
+            &self.referrals_queue_url
         } else {
             &self.orders_queue_url
         }
@@ -384,9 +400,13 @@ pub(crate) fn outputs(root: &Path, name: &str, access: &Access) -> Result<Output
         unhandled_expiry_work_queue_url: output("UnhandledExpiryWorkQueueUrl")?,
         tier_reviews_queue_url: output("TierReviewsQueueUrl")?,
         unhandled_tier_reviews_queue_url: output("UnhandledTierReviewsQueueUrl")?,
+        referrals_queue_url: output("ReferralsQueueUrl")?,
+        unhandled_referrals_queue_url: output("UnhandledReferralsQueueUrl")?,
+        undelivered_referral_events_queue_url: output("UndeliveredReferralEventsQueueUrl")?,
         event_bus_name: output("EventBusName")?,
         ledger_table_name: output("LedgerTableName")?,
         program_table_name: output("ProgramTableName")?,
+        members_table_name: output("MembersTableName")?,
     })
 }
 
@@ -419,4 +439,48 @@ fn sam(root: &Path, access: &Access) -> Command {
         }
     }
     sam
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    #[test]
+    fn what_lies_in_any_dead_letters_is_sent_again_to_where_it_was_meant_for() {
+        let names = [
+            "api_id",
+            "api_url",
+            "orders_queue_url",
+            "unhandled_orders_queue_url",
+            "undelivered_order_events_queue_url",
+            "expiry_work_queue_url",
+            "unhandled_expiry_work_queue_url",
+            "tier_reviews_queue_url",
+            "unhandled_tier_reviews_queue_url",
+            "referrals_queue_url",
+            "unhandled_referrals_queue_url",
+            "undelivered_referral_events_queue_url",
+            "event_bus_name",
+            "ledger_table_name",
+            "program_table_name",
+            "members_table_name",
+        ];
+        let outputs: Map<_, _> =
+            names.iter().map(|it| ((*it).to_owned(), Value::from(*it))).collect();
+        let outputs: Outputs = serde_json::from_value(Value::Object(outputs)).unwrap();
+
+        let found: Vec<_> = outputs.dead_letters().map(|it| (it, outputs.queue_of(it))).collect();
+
+        let expected = [
+            ("unhandled_orders_queue_url", "orders_queue_url"),
+            ("undelivered_order_events_queue_url", "orders_queue_url"),
+            ("unhandled_expiry_work_queue_url", "expiry_work_queue_url"),
+            ("unhandled_tier_reviews_queue_url", "tier_reviews_queue_url"),
+            ("unhandled_referrals_queue_url", "referrals_queue_url"),
+            ("undelivered_referral_events_queue_url", "referrals_queue_url"),
+        ];
+        assert_eq!(found, expected);
+    }
 }

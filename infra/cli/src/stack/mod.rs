@@ -19,7 +19,7 @@ pub(crate) mod target;
 pub(crate) mod tools;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     io::Write,
     path::{Path, PathBuf},
@@ -61,7 +61,7 @@ pub(crate) struct Up {
     place: Place,
 }
 
-/// Stops what `up` started, and forgets its points.
+/// Stops what `up` started, and forgets its points and members.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Down {
     #[command(flatten)]
@@ -90,7 +90,8 @@ pub(crate) struct Token {
     /// A token of this member.
     #[arg(long, value_name = "ID", required_unless_present = "scope")]
     member: Option<String>,
-    /// A token with these scopes, such as `loyalty/members.read` of a service or `loyalty/staff`.
+    /// A token with these scopes: `loyalty/members.read` of a service that reads, `loyalty/members.write` of
+    /// one that enrolls and changes, or `loyalty/staff`; several by space.
     #[arg(long, value_name = "SCOPES", conflicts_with = "member")]
     scope: Option<String>,
     /// Whom the token is for; without it, this system.
@@ -434,8 +435,11 @@ fn publish(stack: &Stack, program: &Program) -> Result<Published, StackError> {
 /// The API's document, as far as it is needed here.
 #[derive(Deserialize)]
 struct OpenApi {
-    paths: serde_json::Map<String, serde_json::Value>,
+    paths: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
+
+/// How a path may be asked. Whatever else stands beside them in a document is about all of them.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// What the local AWS drops without a word: routes, and that they ask for a token.
 fn check_routes(
@@ -444,12 +448,21 @@ fn check_routes(
     key: &issuer::Key,
     outputs: &deploy::Outputs,
 ) -> Result<(), StackError> {
-    let path = root.join("functions/member-api/openapi.json");
-    let text = fs::read(&path).map_err(file(&path))?;
-    let document: OpenApi = serde_json::from_slice(&text).map_err(StackError::Outputs)?;
     let api = outputs.local_api(endpoint);
-    for path in document.paths.keys() {
-        local::get(&format!("{api}{}", path.replace("{id}", "1")), None, 401)?;
+    for name in deploy::FUNCTIONS {
+        let path = root.join("functions").join(name).join("openapi.json");
+        // Others are behind a queue.
+        if !path.exists() {
+            continue;
+        }
+        let text = fs::read(&path).map_err(file(&path))?;
+        let document: OpenApi = serde_json::from_slice(&text).map_err(StackError::Outputs)?;
+        for (path, methods) in &document.paths {
+            let url = format!("{api}{}", path.replace("{id}", "1").replace("{order_id}", "1"));
+            for method in methods.keys().filter(|it| METHODS.contains(&it.as_str())) {
+                local::ask(method, &url, None, 401)?;
+            }
+        }
     }
     // Whatever else is asked for comes to the function, and by nobody who is not known.
     let url = format!("{api}/v1/nothing");
@@ -540,7 +553,11 @@ fn write_balance(
     )?;
     writeln!(out, "Ask for it, as the member:\n")?;
     writeln!(out, "curl -H 'Authorization: Bearer {token}' '{url}'\n")?;
-    writeln!(out, "Tokens of others: cargo loyalty token --member ID, or --scope loyalty/staff")?;
+    writeln!(
+        out,
+        "Tokens of others: cargo loyalty token --member ID, or --scope loyalty/staff, or of a service that \
+         enrolls --scope loyalty/members.write"
+    )?;
     writeln!(out, "What waits:       cargo loyalty status")?;
     writeln!(out, "The end:          cargo loyalty down")
 }
@@ -568,12 +585,13 @@ impl Status {
         }
         let nights = stack.wait(send::waiting(&stack, &outputs.expiry_work_queue_url))?;
         let reviews = stack.wait(send::waiting(&stack, &outputs.tier_reviews_queue_url))?;
+        let referrals = stack.wait(send::waiting(&stack, &outputs.referrals_queue_url))?;
         let write = |out: &mut dyn Write| {
             writeln!(out, "API           {}", stack.api())?;
             writeln!(out, "orders queue  {}", outputs.orders_queue_url)?;
             writeln!(
                 out,
-                "waiting       {waiting} (expiry work {nights}, tier reviews {reviews})"
+                "waiting       {waiting} (expiry work {nights}, tier reviews {reviews}, referrals {referrals})"
             )?;
             writeln!(out, "dead letters  {unhandled}")?;
             if unhandled > 0 {

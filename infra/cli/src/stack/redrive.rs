@@ -326,10 +326,18 @@ fn event(body: &str) -> String {
         (Err(_), Ok(Review::Measure(page))) => {
             format!("version {} for {}", page.version, members(page.member_ids.len()))
         }
-        (Err(_), Ok(_) | Err(_)) => {
-            format!("none that can be read, of {}", of(size(body.len()), "byte"))
-        }
+        (Err(_), Ok(_) | Err(_)) => match announced(body).as_deref() {
+            Some("referral.pending") => "a referral that began".to_owned(),
+            Some("referral.qualified") => "a referral that is to be rewarded".to_owned(),
+            Some(_) | None => format!("none that can be read, of {}", of(size(body.len()), "byte")),
+        },
     }
+}
+
+/// The kind of an event that came by a bus, as its envelope names it.
+fn announced(body: &str) -> Option<String> {
+    let envelope: serde_json::Value = serde_json::from_str(body).ok()?;
+    envelope.get("detail-type")?.as_str().map(ToOwned::to_owned)
 }
 
 /// How long ago an instant was, in the largest unit of which it was one.
@@ -469,4 +477,19 @@ async fn release(stack: &Stack, letters: &[Letter]) -> Result<(), StackError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_referral_is_called_by_what_it_is_to_bring_and_others_by_their_size() {
+        let envelope = |kind: &str| format!(r#"{{"source":"loyalty","detail-type":"{kind}"}}"#);
+
+        assert_eq!(event(&envelope("referral.pending")), "a referral that began");
+        assert_eq!(event(&envelope("referral.qualified")), "a referral that is to be rewarded");
+        assert_eq!(event(&envelope("x")), "none that can be read, of 38 bytes");
+        assert_eq!(event("?"), "none that can be read, of 1 byte");
+    }
 }

@@ -13,6 +13,7 @@
 #![expect(clippy::float_arithmetic, reason = "its figures are for people")]
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
+mod front;
 mod runtime_api;
 
 use std::{
@@ -49,10 +50,12 @@ struct Function {
     zip_bytes_max: usize,
 }
 
-const FUNCTIONS: [Function; 5] = [
+const FUNCTIONS: [Function; 7] = [
     Function { name: "accrue-points", zip_bytes_max: 2_200_000 },
+    Function { name: "enroll-members", zip_bytes_max: 2_800_000 },
     Function { name: "evaluate-tier", zip_bytes_max: 2_300_000 },
     Function { name: "expire-points", zip_bytes_max: 2_250_000 },
+    Function { name: "issue-referral-reward", zip_bytes_max: 2_300_000 },
     Function { name: "member-api", zip_bytes_max: 2_800_000 },
     Function { name: "publish-events", zip_bytes_max: 1_850_000 },
 ];
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
     let engine = Engine::start();
     let tables = engine.tables();
     publish(&engine, tables.clone());
+    let endpoint = front::start(engine.endpoint());
     let year = year_as_events(&folder);
     let messages: Vec<&str> = year.lines().take(INVOCATIONS * BATCH).collect();
 
@@ -73,12 +77,12 @@ fn main() -> ExitCode {
         "engine on this machine; {BATCH} events of the real year a batch; MB are 10^6 bytes\n"
     );
     println!(
-        "function         binary MB   zip MB (most)   start to first poll, ms       \
+        "function               binary MB   zip MB (most)   start to first poll, ms       \
          peak MiB at start, at the end   invocation, ms"
     );
     let mut is_small = true;
     for function in &FUNCTIONS {
-        let environment = Environment::of(function.name, &tables, engine.endpoint());
+        let environment = Environment::of(function.name, &tables, &endpoint);
         let events = events(function.name, &messages);
         is_small &= measure(function, &environment, &events, &folder);
     }
@@ -104,8 +108,8 @@ fn publish(engine: &Engine, tables: Tables) {
 }
 
 /// What `function` is given: batches of `messages`, or growth of each one's member; a batch of their members, for
-/// whom nothing is due any more but at first; the question of each one's member; records of their accounts, of
-/// which nothing is told, since no bus of the engine's could hear it.
+/// whom nothing is due any more but at first; referrals of theirs, whom nobody brought; the question of each one's
+/// member, or of its profile, which nobody has who has not enrolled; records of their accounts, of which nothing is told, since no bus of the engine's could hear it.
 fn events(function: &str, messages: &[&str]) -> Vec<String> {
     let member = |message: &&str| {
         let message: Value = serde_json::from_str(message).unwrap();
@@ -140,6 +144,19 @@ fn events(function: &str, messages: &[&str]) -> Vec<String> {
         };
         return messages.chunks(BATCH).map(page).collect();
     }
+    if function == "issue-referral-reward" {
+        let referral = |member: String| {
+            json!({
+                "source": "loyalty", "detail-type": "referral.qualified",
+                "detail": {"member_id": member},
+            })
+            .to_string()
+        };
+        let members = messages.iter().filter_map(member);
+        let referrals: Vec<String> = members.map(referral).collect();
+        let referrals: Vec<&str> = referrals.iter().map(String::as_str).collect();
+        return batches(function, &referrals, BATCH);
+    }
     if function == "publish-events" {
         let file = repository("functions/publish-events/tests/events/stream.json");
         let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
@@ -156,7 +173,15 @@ fn events(function: &str, messages: &[&str]) -> Vec<String> {
         return messages.chunks(BATCH).map(batch).collect();
     }
     let file = repository("functions/member-api/tests/events/member.json");
-    let sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let mut sample: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    if function == "enroll-members" {
+        let path = "/v1/members/me/profile";
+        sample["rawPath"] = json!(path);
+        sample["requestContext"]["http"]["path"] = json!(path);
+        for holder in ["", "/requestContext"] {
+            sample.pointer_mut(holder).unwrap()["routeKey"] = json!(format!("GET {path}"));
+        }
+    }
     let question = |member: String| {
         let mut event = sample.clone();
         event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = json!(member);
@@ -186,9 +211,12 @@ fn batches(function: &str, messages: &[&str], size: usize) -> Vec<String> {
 fn check(function: &str, answer: &str) -> Result<(), String> {
     let answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     let is_right = match function {
-        "accrue-points" | "evaluate-tier" | "expire-points" | "publish-events" => {
-            answer["batchItemFailures"] == json!([])
-        }
+        "accrue-points"
+        | "evaluate-tier"
+        | "expire-points"
+        | "issue-referral-reward"
+        | "publish-events" => answer["batchItemFailures"] == json!([]),
+        "enroll-members" => answer["statusCode"] == 404,
         _ => answer["statusCode"] == 200,
     };
     if is_right { Ok(()) } else { Err(format!("it answered {answer}")) }
@@ -205,7 +233,9 @@ impl Environment {
             "accrue-points" => "AccruePointsFunction",
             "expire-points" => "ExpirePointsFunction",
             "publish-events" => "PublishEventsFunction",
+            "enroll-members" => "EnrollMembersFunction",
             "evaluate-tier" => "EvaluateTierFunction",
+            "issue-referral-reward" => "IssueReferralRewardFunction",
             _ => "MemberApiFunction",
         };
         let mut all = Vec::new();
@@ -225,7 +255,11 @@ impl Environment {
                         "EventBus" => "events".to_owned(),
                         "TierReviewsQueue" => format!("{endpoint}/tier-reviews"),
                         "UnhandledTierReviewsQueue" => format!("{endpoint}/unhandled-tier-reviews"),
+                        "MembersTable" => "members".to_owned(),
+                        "UnhandledReferralsQueue" => format!("{endpoint}/unhandled-referrals"),
+                        "IdentitySecret.Id" => "identity".to_owned(),
                         "MemberClaim" => "sub".to_owned(),
+                        "ReferralUrl" => String::new(),
                         of => panic!("nothing is known that {name} could be: {of}"),
                     }
                 } else {
@@ -383,7 +417,7 @@ fn measure(
     let [start, fastest, slowest] = spread(&mut starts);
     let [invocation, ..] = spread(&mut invocations);
     println!(
-        "{:<15} {:>10.2}   {:>6.3} ({:.3})   {:>6.1} ({:.1} to {:.1}) {:>26.1} {:>13.1} {:>16.2}",
+        "{:<21} {:>10.2}   {:>6.3} ({:.3})   {:>6.1} ({:.1} to {:.1}) {:>26.1} {:>13.1} {:>16.2}",
         function.name,
         megabytes(bytes.len()),
         megabytes(zip_bytes),
