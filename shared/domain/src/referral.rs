@@ -22,7 +22,7 @@ use crate::{
 
 pub use crate::code::NamedCode;
 
-/// How many orders of a friend are watched at once. Were all of them returned, the next one counts.
+/// How many orders of a friend are watched at once. One more takes the place of one that came back.
 pub const CANDIDATES_MAX: usize = 8;
 
 /// Who brought the owner of an account, and what became of it.
@@ -144,7 +144,7 @@ pub enum ReferralRefusal {
     /// Somebody else brought the friend before.
     #[error("the friend was referred before")]
     AlreadyReferred,
-    /// The friend bought something, or enrolled, before the code was named.
+    /// The friend had bought something before the code was named: neither as they joined nor with a first order.
     #[error("the friend was a customer before")]
     ExistingCustomer,
     /// The friend has left.
@@ -235,7 +235,8 @@ impl Suspicion {
 impl Referrals {
     /// How many points `key` has counted.
     fn cap_used(&self, key: CapKey) -> Points {
-        self.caps.iter().find(|it| it.key == key).map_or(Points::ZERO, |it| it.points)
+        let cap = self.caps.iter().find(|it| it.key.period == key.period && it.key >= key);
+        cap.map_or(Points::ZERO, |it| it.points)
     }
 
     /// How many friends were counted in the period of `key`.
@@ -246,8 +247,9 @@ impl Referrals {
     fn use_caps(&mut self, keys: &[CapKey], points: Points) -> Result<(), OutOfRange> {
         for key in keys {
             match self.caps.iter_mut().find(|it| it.key.period == key.period) {
-                Some(cap) if cap.key == *key => cap.points = cap.points.plus(points)?,
-                // The clock of an account never goes back, so what was counted before is over.
+                // The clock of an account never goes back; its day does, where a version of the program has
+                // another time zone, and is then counted with the next.
+                Some(cap) if cap.key >= *key => cap.points = cap.points.plus(points)?,
                 Some(cap) => *cap = CapUse { key: *key, points },
                 None => self.caps.push(CapUse { key: *key, points }),
             }
@@ -255,13 +257,12 @@ impl Referrals {
         Ok(())
     }
 
-    fn give_back_caps(&mut self, share: &Share) -> Result<(), OutOfRange> {
+    fn give_back_caps(&mut self, share: &Share) {
         for key in &share.caps {
             if let Some(cap) = self.caps.iter_mut().find(|it| it.key == *key) {
-                cap.points = cap.points.minus(share.points)?;
+                cap.points = cap.points.minus_or_zero(share.points);
             }
         }
-        Ok(())
     }
 
     /// Records that `granted` was given for a friend or a milestone.
@@ -295,7 +296,8 @@ impl Referrals {
                 self.milestones.retain(|it| it.friends != *friends);
             }
         }
-        self.give_back_caps(&taken.share)
+        self.give_back_caps(&taken.share);
+        Ok(())
     }
 }
 
@@ -305,6 +307,12 @@ impl Referred {
         match event {
             ReferralEvent::Named { .. } | ReferralEvent::NotNamed { .. } => (),
             ReferralEvent::Ordered { order_id, qualifies_at, is_enough, referrer: _ } => {
+                if self.candidates.len() >= CANDIDATES_MAX
+                    && let Some(index) = self.candidates.iter().position(|it| !it.is_enough)
+                {
+                    // It is the least likely to be kept.
+                    self.candidates.remove(index);
+                }
                 let place = |it: &Candidate| it.qualifies_at <= *qualifies_at;
                 let index = self.candidates.partition_point(place);
                 let (order_id, qualifies_at) = (order_id.clone(), *qualifies_at);
@@ -420,10 +428,12 @@ impl<'a> Work<'a> {
         // What is due may still come back, and then the next one counts.
         let is_open =
             matches!(referred.state, ReferralState::Named | ReferralState::Qualified { .. });
-        let has_room = referred.candidates.len() < CANDIDATES_MAX;
-        if !is_open || !has_room || spec.task.is_some() || record.eligible()?.is_zero() {
+        let has_room = referred.candidates.len() < CANDIDATES_MAX
+            || referred.candidates.iter().any(|it| !it.is_enough);
+        if !is_open || !has_room || spec.task.is_some() {
             return Ok(());
         }
+        // One of which nothing counts, or is left, may be edited to more until then.
         let qualifies_at = after_days(paid_at, spec.window_days)?;
         let (order_id, is_enough) = (order_id.clone(), self.is_enough(record)?);
         let referrer = referred.referrer.clone();
@@ -554,6 +564,9 @@ impl<'a> Work<'a> {
         else {
             return Err(Rejection::NothingToReview);
         };
+        if approves && self.account.membership.status == Status::Frozen {
+            return Err(Rejection::AccountFrozen);
+        }
         let denied = (!approves).then(|| ReferralRefusal::DeniedByStaff { why: reason.clone() });
         if let Some(refusal) = self.refusal(suspicion).or(denied) {
             self.refer(ReferralEvent::Refused { referrer, refusal })?;
