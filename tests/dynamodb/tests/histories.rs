@@ -5,17 +5,19 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use jiff::Timestamp;
 use loyalty_domain::{
+    code::ReferralCode,
     command::Request,
     id::{ClientId, MemberId, RequestKey},
     points::Points,
     program::Program,
 };
-use loyalty_dynamodb::DynamoDbLedger;
-use loyalty_ledger::{Attempts, Ledger, Loaded, Reading, execute, memory::MemoryLedger};
-use loyalty_tests_dynamodb::{Engine, Fault};
-use loyalty_tests_ledger::history::{any_program, any_step, histories, member, requests};
+use loyalty_dynamodb::{DynamoDbLedger, Tables};
+use loyalty_ledger::{Attempts, Ledger, Loaded, Reading, execute, statement::Accounts};
+use loyalty_tests_dynamodb::{Engine, Fault, members_table};
+use loyalty_tests_ledger::history::{self, any_program, any_step, histories, member, requests};
 use loyalty_tests_simulate::Random;
 use proptest::prelude::*;
+use serde_json::json;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::start);
 
@@ -36,6 +38,15 @@ async fn deliver(ledger: &DynamoDbLedger, program: &Program, request: &Request) 
         }
     }
     panic!("50 deliveries of {request:?} failed: {errors:?}");
+}
+
+/// Lets `code` lead to `member_id`, as it does once they enrolled with it.
+fn give_code(tables: &Tables, code: &ReferralCode, member_id: &MemberId) {
+    let item = json!({
+        "pk": {"S": format!("C#{}", code.as_str())}, "sk": {"S": "E"}, "v": {"N": "1"},
+        "m": {"S": member_id.as_str()}, "t": {"N": "0"},
+    });
+    ENGINE.overwrite(&members_table(tables), &item);
 }
 
 async fn loaded(ledger: &impl Ledger, request: &Request) -> Loaded {
@@ -75,12 +86,16 @@ proptest! {
         let requests = requests(&steps);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let memory = MemoryLedger::default();
+            let memory = history::memory();
             for request in &requests {
                 execute(&memory, &program, &mut Attempts(1), request).await.unwrap();
             }
 
-            let (ledger, wire) = ENGINE.ledger();
+            let tables = ENGINE.tables();
+            for (code, member_id) in history::codes() {
+                give_code(&tables, &code, &member_id);
+            }
+            let (ledger, wire) = ENGINE.ledger_in(tables);
             wire.disturb(faults(seed));
             for request in &requests {
                 deliver(&ledger, &program, request).await;
@@ -95,6 +110,12 @@ proptest! {
                 prop_assert_eq!(there.known.account, here.known.account);
                 prop_assert_eq!(there.recent, here.recent);
                 prop_assert_eq!(there.due_after, here.due_after);
+            }
+            // Those of whoever brought somebody are found by no request of theirs.
+            for entry in memory.entries() {
+                let ids = std::slice::from_ref(&entry.id);
+                let found = ledger.find_entries(ids, Reading::Newest).await.unwrap();
+                prop_assert_eq!(found, [entry]);
             }
             let entries: HashMap<_, _> =
                 memory.entries().into_iter().map(|it| (it.id.clone(), it)).collect();

@@ -4,12 +4,13 @@
 //! shape needs a version, and code that reads the old one.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use loyalty_domain::{
     account::{Measure, MonthProgress},
-    command::{Command, Correction, RefundLine, Request},
+    code::ReferralCode,
+    command::{Command, Correction, NewStatus, RefundLine, Request},
     expiry::Expiry,
     id::{ClientId, CommandId, LineId, MemberId, RequestKey, Sku},
     money::{Minor, Spend},
@@ -19,12 +20,13 @@ use loyalty_domain::{
     program::{Program, ProgramSpec, Reminders, Start},
     tier::{Override, OverrideKind},
 };
-use loyalty_ledger::{Attempts, Ledger, Reading, execute};
-use loyalty_tests_dynamodb::Engine;
-use serde_json::Value;
+use loyalty_dynamodb::DynamoDbLedger;
+use loyalty_ledger::{Attempts, Entry, Ledger, Reading, execute, statement::Accounts};
+use loyalty_tests_dynamodb::{Engine, members_table};
+use serde_json::{Value, json};
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 41] = [
+const SHAPES: [&str; 58] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -66,6 +68,23 @@ const SHAPES: [&str; 41] = [
     r#""becomes":"pending""#,
     r#"{"available":{"debt_paid":"#,
     r#""becomes":"unclaimed""#,
+    r#"{"status_changed":"#,
+    r#"{"granted":"#,
+    r#"{"grant_taken_back":"#,
+    r#""reason":"welcome""#,
+    r#""reason":{"referred":"#,
+    r#""reason":{"brought":"#,
+    r#""reason":{"milestone":"#,
+    r#"{"referral":{"named":"#,
+    r#"{"referral":{"not_named":"#,
+    r#"{"referral":{"ordered":"#,
+    r#"{"referral":{"corrected":"#,
+    r#"{"referral":{"not_kept":"#,
+    r#"{"referral":{"qualified":"#,
+    r#"{"referral":{"held":"#,
+    r#"{"referral":{"rewarded":"#,
+    r#"{"referral":{"refused":"#,
+    r#"{"referral":{"revoked":"#,
 ];
 
 const GOLDEN: &str = "tests/data/items.golden";
@@ -125,6 +144,18 @@ fn program_for(request: &Request) -> Program {
         if let Some(gift) = spec.campaigns.first_mut() {
             gift.expiry_months = Some(3);
         }
+    }
+    let order = request.id.order_id().map_or("", |it| it.as_str());
+    if ["r1", "f1", "f2", "f3"].contains(&member) || order.starts_with("f-") {
+        spec.version = 12;
+        spec.enrollment = serde_json::from_value(json!({"points": 40, "level": "gold"})).unwrap();
+        spec.referral = serde_json::from_value(json!({
+            "friend_points": 20, "referrer_points": 30, "window_days": 14, "min_amount": "50",
+            "milestones": [{"friends": 1, "points": 5}],
+            "caps": [{"period": "year", "points": 34}, {"period": "lifetime", "points": 1000}],
+            "velocity": {"period": "month", "friends": 1}
+        }))
+        .unwrap();
     }
     spec.try_into().unwrap()
 }
@@ -302,7 +333,73 @@ fn requests() -> Vec<Request> {
     ]
     .into_iter()
     .chain(requests_about_levels(due_of))
+    .chain(requests_about_friends(due_of))
     .collect()
+}
+
+fn code() -> ReferralCode {
+    ReferralCode::of_random([7; 8])
+}
+
+/// What members have who join, and bring each other.
+fn requests_about_friends(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Request> {
+    let member = |id: &str| MemberId::try_from(id).unwrap();
+    let (desk, key) =
+        (|| ClientId::try_from("desk").unwrap(), |it: &str| RequestKey::try_from(it).unwrap());
+    let reason = || "looked-into".try_into().unwrap();
+    let enroll = |id: &str, code| Request::enroll(member(id), at("2026-01-05T12:00:00Z"), code);
+    let activate = |id: &str| Request::activate(member(id), at("2026-01-06T12:00:00Z"));
+    let pays = |order_id: &str, id: &str, instant: &str| {
+        let mut request = order(order_id, true, instant, "GBP", &[6_000]);
+        if let Command::PayOrder(order) = &mut request.command {
+            order.member_id = Some(member(id));
+        }
+        request
+    };
+    let settles = |id: &str| Request::settle_referral(member(id), at("2026-02-09T12:00:00Z"));
+    let (review_at, end_at) = (at("2026-02-20T12:00:00Z"), at("2026-02-21T12:00:00Z"));
+    vec![
+        enroll("r1", None),
+        activate("r1"),
+        enroll("f1", Some(code())),
+        activate("f1"),
+        enroll("f2", Some(code())),
+        activate("f2"),
+        enroll("f3", Some(ReferralCode::of_random([8; 8]))),
+        pays("f-1", "f1", "2026-01-10T12:00:00Z"),
+        refund("f-1", "r", "2026-01-12T12:00:00Z", Correction::Amount(minor(2_000))),
+        due_of(member("f1"), "2026-01-25T00:00:00Z"),
+        pays("f-2", "f1", "2026-01-26T12:00:00Z"),
+        pays("f-3", "f2", "2026-01-26T12:00:00Z"),
+        due_of(member("f1"), "2026-02-10T00:00:00Z"),
+        settles("f1"),
+        settles("f2"),
+        Request::review_referral(desk(), key("deny"), member("f2"), review_at, false, reason()),
+        Request::cancel("f-2".try_into().unwrap(), review_at),
+        order("f-guest", false, "2026-01-10T12:00:00Z", "GBP", &[3_000]),
+        Request::claim_order(
+            "f-guest".try_into().unwrap(),
+            at("2026-01-10T12:00:00Z"),
+            member("f3"),
+        ),
+        Request::set_status(
+            desk(),
+            key("freeze"),
+            member("f3"),
+            end_at,
+            NewStatus::Frozen,
+            reason(),
+        ),
+    ]
+}
+
+/// The entries of whoever brought somebody, which no request of theirs made.
+const BROUGHT: [fn(MemberId) -> CommandId; 2] =
+    [CommandId::ReferralReward, CommandId::ReferralRevoked];
+
+async fn find_brought(ledger: &DynamoDbLedger) -> Vec<Arc<Entry>> {
+    let ids = BROUGHT.map(|it| it("f1".try_into().unwrap()));
+    ledger.find_entries(&ids, Reading::Newest).await.unwrap()
 }
 
 /// What levels have beside themselves, and campaigns.
@@ -357,12 +454,20 @@ fn requests_about_levels(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Requ
 async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let engine = Engine::start();
-    let (ledger, _) = engine.ledger();
+    let tables = engine.tables();
+    let owner = json!({
+        "pk": {"S": format!("C#{}", code().as_str())}, "sk": {"S": "E"}, "v": {"N": "1"},
+        "m": {"S": "r1"}, "t": {"N": "0"},
+    });
+    engine.overwrite(&members_table(&tables), &owner);
+    let (ledger, _) = engine.ledger_in(tables);
     let mut entries = Vec::new();
     for request in requests() {
         execute(&ledger, &program_for(&request), &mut Attempts(1), &request).await.unwrap();
         entries.push(ledger.load(&request, Reading::Newest).await.unwrap().entry.unwrap());
     }
+    let brought = find_brought(&ledger).await;
+    assert_eq!(brought.len(), BROUGHT.len());
     let written: Vec<String> = engine.items("ledger-0").iter().map(Value::to_string).collect();
 
     let golden = fs::read_to_string(root.join(GOLDEN)).unwrap_or_default();
@@ -370,7 +475,10 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     fs::write(&kept, written.join("\n") + "\n").unwrap();
     // What nobody wrote could not be read, and nobody would know.
     for shape in SHAPES {
-        let is_there = entries.iter().any(|it| serde_json::to_string(it).unwrap().contains(shape));
+        let is_there = entries
+            .iter()
+            .chain(&brought)
+            .any(|it| serde_json::to_string(it).unwrap().contains(shape));
         assert!(is_there, "no entry of the history has {shape}");
     }
     let differs = golden.lines().zip(&written).position(|(a, b)| a != b);
@@ -386,6 +494,7 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
         let read = ledger.load(request, Reading::Newest).await.unwrap().entry.unwrap();
         assert_eq!(read, *entry);
     }
+    assert_eq!(find_brought(&ledger).await, brought);
     let answers = format!("{:?}", ledger.load(&requests()[0], Reading::Cheap).await.unwrap());
     assert!(answers.contains("Waiting"), "{answers}");
 

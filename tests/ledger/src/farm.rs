@@ -261,9 +261,10 @@ impl Farm {
             let entries = ledger.find_entries(&id, Reading::Newest).await.unwrap();
             let told = referral_events(entries.first().unwrap()).any(|it| {
                 if let ReferralEvent::Refused { refusal, .. } = it {
-                    return reason(refusal) == *expected;
+                    reason(refusal) == *expected
+                } else {
+                    matches!(it, ReferralEvent::Rewarded { .. }) && expected == "rewarded"
                 }
-                matches!(it, ReferralEvent::Rewarded { .. }) && expected == "rewarded"
             });
             assert!(told, "{friend}: {expected} is in no entry");
             *counted.entry(seen).or_default() += 1;

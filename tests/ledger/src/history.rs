@@ -7,7 +7,8 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance, Measure, MonthProgress},
     calendar::Month,
-    command::{Command, Correction, RefundLine, Request},
+    code::ReferralCode,
+    command::{Command, Correction, NewStatus, RefundLine, Request},
     id::{
         ActivityId, ChangeId, ClientId, CommandId, LevelId, LineId, MemberId, OrderId, ReasonCode,
         RefundId, RequestKey, Sku, TaskId,
@@ -19,15 +20,20 @@ use loyalty_domain::{
     program::{Program, ProgramSpec, in_succession},
     tier::{Override, OverrideKind},
 };
+use loyalty_ledger::memory::MemoryLedger;
 use proptest::prelude::*;
+
+use crate::friends::code_of;
 
 /// One thing that may happen, with small numbers so that runs of them meet.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// An order is paid.
     Order {
-        /// Whose.
+        /// Whose; the fourth is a guest.
         member: u8,
+        /// Whose code it names; the fourth has none.
+        code: Option<u8>,
         hours: u16,
         amounts: Vec<u32>,
         excluded: bool,
@@ -90,8 +96,39 @@ pub enum Step {
         hours: u16,
         what: LevelStep,
     },
+    /// Something about members, and those whom they bring.
+    Friends(FriendStep),
     Repeat {
         step: u8,
+    },
+}
+
+/// Something about members, and those whom they bring.
+#[derive(Clone, Debug)]
+pub enum FriendStep {
+    /// Something about whether a member is one.
+    Member { member: u8, hours: u16, what: MemberStep },
+    /// The referral of an order's member is settled so many hours after the order's window.
+    Settle { order: u8, late: u16 },
+    /// All that it takes for a friend to be rewarded with whoever brought them, if nothing else happens: both join,
+    /// the friend orders, and what is due is settled, and decided by staff if it waits for them.
+    Bring { friend: u8, referrer: u8, hours: u16, amount: u32, approves: bool },
+    /// A guest's order becomes a member's.
+    Claim { order: u8, member: u8 },
+}
+
+/// Something about whether somebody is a member.
+#[derive(Clone, Debug)]
+pub enum MemberStep {
+    /// They join, and name the code of somebody; the fourth has none.
+    Enroll {
+        by: Option<u8>,
+    },
+    Activate,
+    Status(NewStatus),
+    /// Staff decide about the referral by which they were brought.
+    Review {
+        approves: bool,
     },
 }
 
@@ -159,7 +196,7 @@ pub fn any_step() -> impl Strategy<Value = Step> {
     // Within two years; every fourth at a midnight, where things fall due.
     let hours = || prop_oneof![3 => 0..17_520_u16, 1 => (0..730_u16).prop_map(|day| day * 24)];
     let order = (
-        0..3_u8,
+        (prop_oneof![9 => 0..3_u8, 1 => Just(GUEST)], any_code(0.3)),
         hours(),
         prop::collection::vec(0..60_000_u32, 1..4),
         prop::bool::weighted(0.1),
@@ -167,8 +204,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         prop::bool::weighted(0.2),
     );
     prop_oneof![
-        8 => order.prop_map(|(member, hours, amounts, excluded, points_paid, euros)| {
-            Step::Order { member, hours, amounts, excluded, points_paid, euros }
+        8 => order.prop_map(|((member, code), hours, amounts, excluded, points_paid, euros)| {
+            Step::Order { member, code, hours, amounts, excluded, points_paid, euros }
         }),
         3 => (0..12_u8, hours(), 0..80_000_u32)
             .prop_map(|(order, hours, amount)| Step::Refund { order, hours, amount }),
@@ -189,7 +226,42 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         2 => (0..3_u8, hours(), any_brought())
             .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
         2 => any_step_about_levels(),
+        8 => any_step_about_friends().prop_map(Step::Friends),
         2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
+    ]
+}
+
+/// The number of whoever has no account: nobody's code, and orders of guests.
+const GUEST: u8 = 3;
+
+fn any_code(probability: f64) -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(probability, prop_oneof![9 => 0..3_u8, 1 => Just(GUEST)])
+}
+
+fn any_step_about_friends() -> impl Strategy<Value = FriendStep> {
+    // Mostly early, since those who have not joined bring nobody.
+    let hours = || prop_oneof![4 => 0..1_000_u16, 1 => 0..17_520_u16, 1 => (0..730_u16).prop_map(|it| it * 24)];
+    let status = prop_oneof![2 => Just(NewStatus::Active), 2 => Just(NewStatus::Frozen), 1 => Just(NewStatus::Closed)];
+    let what = prop_oneof![
+        6 => any_code(0.5).prop_map(|by| MemberStep::Enroll { by }),
+        3 => Just(MemberStep::Activate),
+    ];
+    let later = prop_oneof![
+        2 => status.prop_map(MemberStep::Status),
+        1 => any::<bool>().prop_map(|approves| MemberStep::Review { approves }),
+    ];
+    prop_oneof![
+        5 => (0..3_u8, hours(), what)
+            .prop_map(|(member, hours, what)| FriendStep::Member { member, hours, what }),
+        1 => (0..3_u8, 0..17_520_u16, later)
+            .prop_map(|(member, hours, what)| FriendStep::Member { member, hours, what }),
+        4 => (0..6_u8, prop_oneof![Just(0_u16), 0..200_u16])
+            .prop_map(|(order, late)| FriendStep::Settle { order, late }),
+        6 => (0..3_u8, 0..3_u8, 0..1_000_u16, 5_000..40_000_u32, prop::bool::weighted(0.8))
+            .prop_map(|(friend, referrer, hours, amount, approves)| {
+                FriendStep::Bring { friend, referrer, hours, amount, approves }
+            }),
+        1 => (0..12_u8, 0..3_u8).prop_map(|(order, member)| FriendStep::Claim { order, member }),
     ]
 }
 
@@ -222,7 +294,7 @@ pub fn any_program() -> impl Strategy<Value = Program> {
         // Of points that slide: before all that happens, and in the midst of it.
         prop_oneof![Just("2020-01-01"), Just("2020-07-01"), Just("2021-02-28")],
         prop_oneof![Just("[]"), Just("[30, 7, 1]")],
-        any_beside_levels(),
+        (any_beside_levels(), any_membership()),
     )
         .prop_map(
             |(
@@ -237,10 +309,12 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                 reinstate,
                 effective,
                 reminders,
-                (start, grace, floor, invite, months, campaign),
+                ((start, grace, floor, invite, months, campaign), membership),
             )| {
                 // Where points slide, those of a campaign have no months of their own.
-                let campaign = if expiry.contains("sliding") { "" } else { campaign };
+                let slides = expiry.contains("sliding");
+                let campaign = if slides { "" } else { campaign };
+                let membership = membership.as_json(slides);
                 let spec: ProgramSpec = serde_json::from_str(&format!(
                     r#"{{
                     "name": "Random", "version": 1, "effective": "{effective}", "currency": "GBP",
@@ -262,7 +336,8 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                         {{"id": "d", "name": "D", "spend": "1500", "bonus": "0.3"{months}}}]}},
                     "campaigns": [
                         {{"name": "welcome", "min_amount": "100", "points": 50{campaign}}},
-                        {{"name": "more", "bonus": "0.5"{campaign}}}]
+                        {{"name": "more", "bonus": "0.5"{campaign}}}],
+                    {membership}
                 }}"#
                 ))
                 .unwrap();
@@ -296,6 +371,68 @@ fn any_beside_levels()
     )
 }
 
+/// How many days of 24 hours a friend's order must be kept, where there is a return window.
+const WINDOW_DAYS: u16 = 14;
+
+/// What joining and bringing friends come to.
+#[derive(Clone, Copy, Debug)]
+struct JoiningAndBringing {
+    activation: &'static str,
+    welcome: &'static str,
+    level: &'static str,
+    months: &'static str,
+    referral: Option<(u16, &'static str, &'static str, &'static str)>,
+}
+
+impl JoiningAndBringing {
+    fn as_json(self, slides: bool) -> String {
+        let Self { activation, welcome, level, months, referral } = self;
+        let months = if slides { "null" } else { months };
+        let enrollment = format!(
+            r#""enrollment": {{"activation": "{activation}", "points": {welcome}, "level": {level},
+                "expiry_months": {months}}}"#
+        );
+        let Some((window, by, caps, velocity)) = referral else { return enrollment };
+        format!(
+            r#"{enrollment},
+            "referral": {{"friend_points": 50, "referrer_points": 100, "expiry_months": {months},
+                "window_days": {window}, {by},
+                "milestones": [{{"friends": 1, "points": 30}}, {{"friends": 2, "points": 20}}],
+                "caps": [{caps}], "velocity": {velocity}}}"#
+        )
+    }
+}
+
+fn any_membership() -> impl Strategy<Value = JoiningAndBringing> {
+    let referral = (
+        prop_oneof![1 => Just(0_u16), 4 => Just(WINDOW_DAYS)],
+        prop_oneof![
+            3 => Just(r#""min_amount": null"#),
+            2 => Just(r#""min_amount": "100""#),
+            1 => Just(r#""task": "t0""#),
+        ],
+        prop_oneof![
+            2 => Just(""),
+            1 => Just(r#"{"period": "year", "points": 140}, {"period": "lifetime", "points": 170}"#),
+        ],
+        prop_oneof![Just("null"), Just(r#"{"period": "year", "friends": 1}"#)],
+    );
+    (
+        prop_oneof![2 => Just("none"), 1 => Just("code")],
+        prop_oneof![Just("null"), Just("30")],
+        prop_oneof![3 => Just("null"), 1 => Just(r#""b""#)],
+        prop_oneof![2 => Just("null"), 1 => Just("2"), 1 => Just("15")],
+        prop::option::weighted(0.8, referral),
+    )
+        .prop_map(|(activation, welcome, level, months, referral)| JoiningAndBringing {
+            activation,
+            welcome,
+            level,
+            months,
+            referral,
+        })
+}
+
 /// How long points live, as fields of JSON.
 fn any_expiry() -> impl Strategy<Value = String> {
     let model = prop_oneof![3 => Just("fixed"), 3 => Just("sliding"), 1 => Just("never")];
@@ -321,6 +458,12 @@ pub fn any_succession() -> impl Strategy<Value = Vec<Program>> {
         second.earning = other.spec().earning.clone();
         second.earning.pending_days = first.spec().earning.pending_days;
         second.campaigns.clone_from(&other.spec().campaigns);
+        // Where points slide, none have months of their own.
+        let months = other.spec().enrollment.expiry_months;
+        second.enrollment.expiry_months = months;
+        if let Some(referral) = &mut second.referral {
+            referral.expiry_months = months;
+        }
         let mut first = first.spec().clone();
         first.effective = jiff::civil::date(2019, 1, 1);
         in_succession([first, second].into_iter().map(|it| it.try_into().unwrap()).collect())
@@ -342,6 +485,20 @@ pub fn order_id(number: u8) -> OrderId {
     OrderId::try_from(format!("o{number}").as_str()).unwrap()
 }
 
+/// The codes of all members.
+pub fn codes() -> impl Iterator<Item = (ReferralCode, MemberId)> {
+    (0..GUEST).map(member).map(|it| (code_of(it.as_str()), it))
+}
+
+/// A ledger in memory that knows them.
+pub fn memory() -> MemoryLedger {
+    let ledger = MemoryLedger::default();
+    for (code, member_id) in codes() {
+        ledger.give_code(code, member_id);
+    }
+    ledger
+}
+
 /// The requests of a history, in the order of their arrival.
 pub fn requests(steps: &[Step]) -> Vec<Request> {
     let mut requests: Vec<Request> = Vec::new();
@@ -351,28 +508,15 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
         let key = RequestKey::try_from(format!("k{index}").as_str()).unwrap();
         let refund_id = RefundId::try_from(format!("r{index}").as_str()).unwrap();
         let client = ClientId::try_from("till").unwrap();
-        let minor = |it: u32| Minor::try_from(u64::from(it)).unwrap();
-        let lines = |amounts: &[u32], excluded: bool| {
-            let lines = amounts.iter().enumerate().map(|(line, amount)| Line {
-                id: LineId::try_from(line.to_string().as_str()).unwrap(),
-                sku: Sku::try_from(if excluded && line == 0 { "X" } else { "A" }).unwrap(),
-                category: None,
-                quantity: 2,
-                amount: minor(*amount),
-                discounts: Minor::ZERO,
-                is_gift_card: false,
-            });
-            lines.collect::<Vec<_>>()
-        };
         match step {
-            Step::Order { member: number, hours, amounts, excluded, points_paid, euros } => {
+            Step::Order { member: number, code, hours, amounts, excluded, points_paid, euros } => {
                 requests.push(Request::order(Order {
                     order_id: order_id(orders),
-                    member_id: Some(member(*number)),
+                    member_id: (*number != GUEST).then(|| member(*number)),
                     paid_at: at(*hours),
                     currency: if *euros { "EUR" } else { "GBP" }.parse().unwrap(),
                     channel: None,
-                    referral_code: None,
+                    referral_code: code.map(|it| code_of(member(it).as_str()).as_str().into()),
                     content: Content {
                         lines: lines(amounts, *excluded),
                         paid_with_points: minor((*points_paid).into()),
@@ -435,6 +579,11 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
             Step::Level { member: number, hours, what } => {
                 requests.push(about_level(what, member(*number), at(*hours), key));
             }
+            Step::Friends(step) => {
+                let new = about_friends(step, &requests, key, order_id(orders));
+                orders += u8::from(matches!(step, FriendStep::Bring { .. }));
+                requests.extend(new);
+            }
             Step::Repeat { step } => {
                 if let Some(request) = requests.get(usize::from(*step)).cloned() {
                     requests.push(request);
@@ -447,6 +596,100 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
 
 fn beginning() -> Date {
     jiff::civil::date(2020, 1, 1)
+}
+
+fn minor(amount: u32) -> Minor {
+    Minor::try_from(u64::from(amount)).unwrap()
+}
+
+fn lines(amounts: &[u32], excluded: bool) -> Vec<Line> {
+    let lines = amounts.iter().enumerate().map(|(line, amount)| Line {
+        id: LineId::try_from(line.to_string().as_str()).unwrap(),
+        sku: Sku::try_from(if excluded && line == 0 { "X" } else { "A" }).unwrap(),
+        category: None,
+        quantity: 2,
+        amount: minor(*amount),
+        discounts: Minor::ZERO,
+        is_gift_card: false,
+    });
+    lines.collect()
+}
+
+/// What a step about members asks for, after `requests`, where the next order is called `order_id`.
+fn about_friends(
+    step: &FriendStep,
+    requests: &[Request],
+    key: RequestKey,
+    order_id: OrderId,
+) -> Vec<Request> {
+    match step {
+        FriendStep::Member { member: number, hours, what } => {
+            vec![about_member(what, member(*number), at(*hours), key)]
+        }
+        FriendStep::Settle { order, late } => {
+            let window = i64::from(WINDOW_DAYS * 24 + late).hours();
+            let settled = paid(requests, *order).and_then(|order| {
+                let friend = order.member_id.clone()?;
+                Some(Request::settle_referral(friend, order.paid_at + window))
+            });
+            settled.into_iter().collect()
+        }
+        FriendStep::Bring { friend, referrer, hours, amount, approves } => {
+            let settled_at = at(*hours + WINDOW_DAYS * 24);
+            let order = Order {
+                order_id,
+                member_id: Some(member(*friend)),
+                paid_at: at(*hours),
+                currency: "GBP".parse().unwrap(),
+                channel: None,
+                referral_code: None,
+                content: Content { lines: lines(&[*amount], false), ..Content::default() },
+            };
+            let does = |number: &u8, what: MemberStep, at: Timestamp| {
+                about_member(&what, member(*number), at, key.clone())
+            };
+            vec![
+                does(referrer, MemberStep::Enroll { by: None }, at(*hours)),
+                does(referrer, MemberStep::Activate, at(*hours)),
+                does(friend, MemberStep::Enroll { by: Some(*referrer) }, at(*hours)),
+                does(friend, MemberStep::Activate, at(*hours)),
+                Request::order(order),
+                Request::settle_referral(member(*friend), settled_at),
+                does(friend, MemberStep::Review { approves: *approves }, settled_at),
+            ]
+        }
+        FriendStep::Claim { order, member: number } => {
+            let claimed = paid(requests, *order).map(|order| {
+                Request::claim_order(order.order_id.clone(), order.paid_at, member(*number))
+            });
+            claimed.into_iter().collect()
+        }
+    }
+}
+
+/// The order of this number, if it was paid before.
+fn paid(requests: &[Request], number: u8) -> Option<Order> {
+    let id = CommandId::Order(order_id(number));
+    requests.iter().find(|it| it.id == id).and_then(|it| {
+        if let Command::PayOrder(order) = &it.command { Some(Order::clone(order)) } else { None }
+    })
+}
+
+fn about_member(what: &MemberStep, member_id: MemberId, at: Timestamp, key: RequestKey) -> Request {
+    let client = ClientId::try_from("desk").unwrap();
+    let reason = ReasonCode::try_from("looked-into").unwrap();
+    match what {
+        MemberStep::Enroll { by } => {
+            Request::enroll(member_id, at, by.map(|it| code_of(member(it).as_str())))
+        }
+        MemberStep::Activate => Request::activate(member_id, at),
+        MemberStep::Status(status) => {
+            Request::set_status(client, key, member_id, at, *status, reason)
+        }
+        MemberStep::Review { approves } => {
+            Request::review_referral(client, key, member_id, at, *approves, reason)
+        }
+    }
 }
 
 fn about_level(what: &LevelStep, member: MemberId, at: Timestamp, key: RequestKey) -> Request {

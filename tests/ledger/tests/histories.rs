@@ -1,5 +1,7 @@
 //! Random histories through the use case: what always holds, and what never depends on delivery.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::ToSpan;
 use loyalty_domain::{
@@ -8,24 +10,25 @@ use loyalty_domain::{
     due,
     event::{Event, Settled},
     expiry::Expiry,
-    id::{ClientId, CommandId, MemberId, OrderId, RefundId, RequestKey},
+    id::{ClientId, MemberId, OrderId, RefundId, RequestKey},
     money::{Minor, Spend},
     points::Points,
     program::{Program, in_force},
 };
 use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
 use loyalty_tests_ledger::history::{
-    self, Step, any_program, any_step, any_succession, assert_conserved, at, member, order_id,
-    requests,
+    self, Step, any_program, any_step, any_succession, assert_conserved, at, codes, member, memory,
+    order_id, requests,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use serde_json::Value;
 
 fn post(program: &Program, ledger: &MemoryLedger, request: &Request) -> Answered {
     pollster::block_on(execute(ledger, program, &mut Attempts(1), request)).unwrap()
 }
 
 fn posted(program: &Program, requests: &[Request]) -> MemoryLedger {
-    let ledger = MemoryLedger::default();
+    let ledger = memory();
     for request in requests {
         post(program, &ledger, request);
     }
@@ -51,6 +54,50 @@ fn replayed(entries: &[Entry]) -> Account {
     Account::replay(entries.iter().map(|it| (it.at, events(it)))).unwrap()
 }
 
+/// Whose events reach whose accounts: orders decide whose their refunds are, and so do claims of a guest's, and
+/// who names somebody's code may be rewarded with them.
+struct Owners {
+    groups: Vec<usize>,
+    orders: HashMap<OrderId, usize>,
+}
+
+impl Owners {
+    fn of(requests: &[Request]) -> Self {
+        let mut owners = Self { groups: vec![0, 1, 2], orders: HashMap::new() };
+        for request in requests {
+            let Some(named) = request.member_id().map(number) else { continue };
+            let code = request.referral_code().flatten();
+            let brought_by = code.and_then(|code| codes().find(|(it, _)| *it == code));
+            if let Some((_, referrer)) = brought_by {
+                owners.join(named, number(&referrer));
+            }
+            if let Some(order) = request.id.order_id() {
+                let other = *owners.orders.entry(order.clone()).or_insert(named);
+                owners.join(named, other);
+            }
+        }
+        owners
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        let (from, to) = (self.groups[one], self.groups[other]);
+        for group in self.groups.iter_mut().filter(|it| **it == from) {
+            *group = to;
+        }
+    }
+
+    fn of_request(&self, request: &Request) -> usize {
+        let order = || self.orders.get(request.id.order_id()?).copied();
+        let owner = request.member_id().map(number).or_else(order);
+        // An order that stays a guest's is in nobody's way.
+        owner.map_or(0, |it| self.groups[it])
+    }
+}
+
+fn number(member_id: &MemberId) -> usize {
+    (0..3_u8).position(|it| member(it) == *member_id).unwrap()
+}
+
 fn histories() -> ProptestConfig {
     ProptestConfig { cases: history::histories(), ..ProptestConfig::default() }
 }
@@ -60,7 +107,7 @@ proptest! {
 
     #[test]
     fn what_always_holds(program in any_program(), steps in prop::collection::vec(any_step(), 1..30)) {
-        let ledger = MemoryLedger::default();
+        let ledger = memory();
         for request in requests(&steps) {
             post(&program, &ledger, &request);
             for (_, account) in ledger.accounts() {
@@ -134,20 +181,15 @@ proptest! {
         let requests = requests(&steps);
         let expected = posted(&program, &requests);
 
-        // Orders decide whose their refunds are, so each member's events keep their order.
-        let owner = |request: &Request| -> usize {
-            let named = request.member_id().cloned().or_else(|| {
-                let order = request.id.order_id()?.clone();
-                requests.iter().find(|it| it.id == CommandId::Order(order.clone()))?.member_id().cloned()
-            });
-            (0..3_u8).position(|it| Some(member(it)) == named).unwrap_or(0)
-        };
+        // Whoever's events reach each other's accounts keeps the order of all of them.
+        let owners = Owners::of(&requests);
+        let owner = |request: &Request| owners.of_request(request);
         let mut queues: Vec<std::collections::VecDeque<&Request>> = vec![std::collections::VecDeque::default(); 3];
         for request in &requests {
             queues[owner(request)].push_back(request);
         }
         let mut picks = shuffle.into_iter();
-        let shuffled = MemoryLedger::default();
+        let shuffled = memory();
         while let Some(pick) = picks.next().or_else(|| queues.iter().position(|it| !it.is_empty())) {
             if let Some(request) = queues[pick].pop_front() {
                 post(&program, &shuffled, request);
@@ -174,7 +216,7 @@ proptest! {
         // At one instant what fell due is recorded first, as it would happen by itself.
         with_jobs.sort_by_key(|it| (it.at, !matches!(it.command, Command::PostDue { .. })));
         let accounts = |requests: &[Request]| {
-            let ledger = MemoryLedger::default();
+            let ledger = memory();
             for request in requests {
                 post(in_force(&programs, request.at).unwrap(), &ledger, request);
             }
@@ -185,7 +227,7 @@ proptest! {
                 assert_conserved(&account);
                 let mut lots = account.lots.clone();
                 lots.retain(|it| !it.points.is_zero());
-                (id, (lots, account.pending, account.debt, account.tier, account.totals, account.caps))
+                (id, (lots, account.pending, account.debt, account.tier, account.totals, account.caps, account.membership))
             }).collect::<Vec<_>>()
         };
 
@@ -201,7 +243,7 @@ proptest! {
         // A history before, then an order with refunds: first, or right after it at its instant.
         let before = requests(&steps);
         let order = requests(&[Step::Order {
-            member: 0, hours: 9_000, amounts: vec![20_000, 7_777], excluded: false,
+            member: 0, code: None, hours: 9_000, amounts: vec![20_000, 7_777], excluded: false,
             points_paid: 0, euros: false,
         }]).remove(0);
         let Command::PayOrder(mut order) = order.command else {
@@ -240,7 +282,7 @@ proptest! {
         euros: bool,
     ) {
         let mut requests = requests(&[Step::Order {
-            member: 0, hours: 100, amounts, excluded: false, points_paid: 0, euros,
+            member: 0, code: None, hours: 100, amounts, excluded: false, points_paid: 0, euros,
         }]);
         for (index, part) in parts.iter().enumerate() {
             requests.push(Request::refund(
@@ -260,6 +302,57 @@ proptest! {
         prop_assert_eq!(account.progress.lifetime.spend, Spend::ZERO);
         prop_assert_eq!(account.progress.lifetime.orders, 0);
         prop_assert!(account.caps.iter().all(|it| it.points.is_zero()));
+    }
+}
+
+#[test]
+fn histories_come_to_everything_that_can_become_of_a_referral() {
+    let mut runner = TestRunner::deterministic();
+    let any = (any_program(), prop::collection::vec(any_step(), 1..30));
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..5_000 {
+        let (program, steps) = any.new_tree(&mut runner).unwrap().current();
+        let ledger = posted(&program, &requests(&steps));
+        for entry in ledger.entries() {
+            for event in events(&entry) {
+                // Its first word, and the one within it.
+                let value = serde_json::to_value(event).unwrap();
+                let word = |it: &Value| {
+                    let of_fields = it.as_object().and_then(|it| it.keys().next().cloned());
+                    of_fields.or_else(|| it.as_str().map(str::to_owned)).unwrap_or_default()
+                };
+                let name = word(&value);
+                let inner = match name.as_str() {
+                    "referral" => word(&value[&name]),
+                    "granted" | "grant_taken_back" => word(&value[&name]["reason"]),
+                    _ => continue,
+                };
+                *seen.entry(format!("{name} {inner}")).or_default() += 1;
+            }
+        }
+    }
+
+    for kind in [
+        "granted brought",
+        "granted milestone",
+        "granted referred",
+        "granted welcome",
+        "grant_taken_back brought",
+        "grant_taken_back milestone",
+        "grant_taken_back referred",
+        "referral corrected",
+        "referral held",
+        "referral named",
+        "referral not_kept",
+        "referral not_named",
+        "referral ordered",
+        "referral qualified",
+        "referral refused",
+        "referral revoked",
+        "referral rewarded",
+    ] {
+        let times = seen.get(kind).copied().unwrap_or(0);
+        assert!(times >= 3, "{kind} {times} times: {seen:#?}");
     }
 }
 

@@ -14,7 +14,7 @@ use loyalty_ledger::{
     execute,
     memory::MemoryLedger,
 };
-use loyalty_tests_ledger::history::{self, any_program, any_step, requests};
+use loyalty_tests_ledger::history::{self, any_program, any_step, memory, requests};
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -93,7 +93,7 @@ proptest! {
         let day_of = |at: Timestamp| program.calendar().day_of(at);
         let Some(first) = requests.first().map(|it| day_of(it.at)) else { return Ok(()) };
 
-        let (without, with) = (MemoryLedger::default(), MemoryLedger::default());
+        let (without, with) = (memory(), memory());
         let mut tonight = first;
         for request in &requests {
             while tonight < day_of(request.at) {
