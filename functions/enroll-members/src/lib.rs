@@ -19,6 +19,8 @@ mod enroll;
 mod guest;
 pub mod handler;
 mod hash;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod outbox;
 mod profile;
 mod referral;

@@ -24,10 +24,14 @@ pub trait Outbox: Send + Sync {
 
 impl Outbox for EventBridgeBus {
     async fn send(&self, message: Message) -> Result<(), Box<dyn Error + Send + Sync>> {
-        match self.put(&[&message]).await?.into_iter().next() {
-            Some(Ok(())) => Ok(()),
-            Some(Err(refused)) => Err(NotTaken(refused.code).into()),
-            None => Err(NotTaken("it said nothing of it".to_owned()).into()),
+        match self.put(&[&message]).await {
+            // What stands behind this error may quote the whole message, as AWS does of what it finds invalid.
+            Err(error) => Err(NotTaken(error.to_string()).into()),
+            Ok(taken) => match taken.into_iter().next() {
+                Some(Ok(())) => Ok(()),
+                Some(Err(refused)) => Err(NotTaken(refused.code).into()),
+                None => Err(NotTaken("it said nothing of it".to_owned()).into()),
+            },
         }
     }
 }

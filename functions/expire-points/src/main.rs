@@ -57,7 +57,8 @@ async fn main() -> Result<(), Error> {
         let door = &door;
         async move {
             let (received_at, mut metrics) = (clock::now(), Metrics::of(FUNCTION));
-            let handled = door.handle(event.payload, deadline, received_at, &mut metrics).await;
+            let handled =
+                Box::pin(door.handle(event.payload, deadline, received_at, &mut metrics)).await;
             metrics.emit(received_at);
             handled.map_err(Error::from)
         }

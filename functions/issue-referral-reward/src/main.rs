@@ -52,8 +52,9 @@ async fn main() -> Result<(), Error> {
         let door = &door;
         async move {
             let (received_at, mut metrics) = (clock::now(), Metrics::of(FUNCTION));
-            let handled =
-                Box::pin(door.handle(event.payload, deadline, received_at, &mut metrics)).await;
+            // On the heap: what reads two accounts and what is known of both is large.
+            let handled = Box::pin(door.handle(event.payload, deadline, received_at, &mut metrics));
+            let handled = handled.await;
             metrics.emit(received_at);
             handled.map_err(Error::from)
         }

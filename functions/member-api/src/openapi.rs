@@ -7,23 +7,17 @@ use loyalty_contracts::{
     problem::{Problem, ProblemKind},
 };
 use serde_json::{Value, json};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        Components, ComponentsBuilder, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder,
-        LicenseBuilder, ObjectBuilder, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr,
-        Required, ResponseBuilder, Schema, Type,
-        example::{Example, ExampleBuilder},
-        path::{
-            Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-        },
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
-    },
+use utoipa::openapi::{
+    Components, ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, LicenseBuilder,
+    ObjectBuilder, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder,
+    Schema, Type,
+    path::{Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use loyalty_runtime::api::{
     caller::{READ_SCOPE, STAFF_SCOPE},
-    query::{LIMIT_DEFAULT, LIMIT_MAX},
+    openapi::{collect, limit, member_id, problem_response},
 };
 
 use crate::route::{Operation, ROUTES, Route, Who};
@@ -97,11 +91,6 @@ fn components() -> Components {
         .build()
 }
 
-fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    schemas.push((T::name().into_owned(), <T as PartialSchema>::schema()));
-    T::schemas(schemas);
-}
-
 fn operation(route: &Route) -> Described {
     let (id, summary, about, answer) = words(route.operation);
     let callers: Vec<&str> = route
@@ -138,7 +127,8 @@ fn operation(route: &Route) -> Described {
         problems.entry(document.status).or_default().push(document);
     }
     for (status, documents) in problems {
-        operation = operation.response(status.to_string(), problem_response(status, &documents));
+        operation =
+            operation.response(status.to_string(), problem_response(status, &documents, "Problem"));
     }
     operation.build()
 }
@@ -244,69 +234,6 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
         ProblemKind::InvalidLimit | ProblemKind::InvalidCursor => route.operation.has_pages(),
     });
     kinds
-}
-
-fn problem_response(status: u16, documents: &[Problem]) -> utoipa::openapi::Response {
-    let examples = documents.iter().map(|document| {
-        let value = serde_json::to_value(document).unwrap_or_default();
-        let example = ExampleBuilder::new().summary(document.title).value(Some(value)).build();
-        (document.code, RefOr::T(example))
-    });
-    let examples: Vec<(&str, RefOr<Example>)> = examples.collect();
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .examples_from_iter(examples)
-        .build();
-    let titles: Vec<&str> = documents.iter().map(|it| it.title).collect();
-    let retry = if documents.iter().all(|it| it.retry) {
-        "The same request may succeed later."
-    } else {
-        "The same request fails again."
-    };
-    let mut response = ResponseBuilder::new()
-        .description(format!("{}. {retry}", titles.join(" · ")))
-        .content("application/problem+json", content);
-    if status == 503 {
-        let header = HeaderBuilder::new()
-            .description(Some("After how many seconds to ask again."))
-            .schema(ObjectBuilder::new().schema_type(Type::Integer))
-            .build();
-        response = response.header("retry-after", header);
-    }
-    response.build()
-}
-
-fn member_id() -> Parameter {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(loyalty_domain::id::ID_BYTES_MAX))
-        .pattern(Some("^(?!\\.{1,2}$)[A-Za-z0-9\\-._~:|=]+$"))
-        .build();
-    ParameterBuilder::new()
-        .name("id")
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .description(Some("The shop's id of the member; `me` is always the caller's own account."))
-        .schema(Some(schema))
-        .example(Some(json!("17850")))
-        .build()
-}
-
-fn limit() -> Parameter {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(1))
-        .maximum(Some(LIMIT_MAX))
-        .default(Some(json!(LIMIT_DEFAULT)))
-        .build();
-    ParameterBuilder::new()
-        .name("limit")
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some("How many entries the page has; the last one may have fewer."))
-        .schema(Some(schema))
-        .build()
 }
 
 fn cursor() -> Parameter {

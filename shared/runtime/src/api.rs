@@ -7,11 +7,14 @@
 //! 3. [`gateway`]: from an event of API Gateway to a request, and which paths are refused unread;
 //! 4. [`body`] and [`query`]: what came with a request;
 //! 5. [`respond`]: an answer, and the problem that stands in its place;
-//! 6. [`serve`]: all of it around the function's own answers.
+//! 6. [`serve`]: all of it around the function's own answers;
+//! 7. `openapi`, behind the feature of that name: what their documents share.
 
 pub mod body;
 pub mod caller;
 pub mod gateway;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod query;
 pub mod respond;
 pub mod route;

@@ -370,8 +370,8 @@ fn add(totals: &mut Totals, event: &Value) {
     let Totals { earned, clawed_back, spent, given_back, expired, adjusted } = totals;
     let Adjusted { up, down } = adjusted;
     let sum = match event["detail-type"].as_str().unwrap() {
-        "points.earned" => earned,
-        "points.clawed_back" => clawed_back,
+        "points.earned" | "points.granted" => earned,
+        "points.clawed_back" | "points.grant_revoked" => clawed_back,
         "points.spent" => spent,
         "points.given_back" => given_back,
         "points.expired" => expired,

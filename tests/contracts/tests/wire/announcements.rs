@@ -10,6 +10,7 @@ use loyalty_contracts::{
     schema::{announcements, documents},
 };
 use loyalty_domain::{
+    account::Account,
     code::ReferralCode,
     command::{Command, NewStatus, Request},
     event::Event,
@@ -559,6 +560,32 @@ fn what_is_told_of_a_referral_names_both_sides_and_never_a_code() {
     let code = ReferralCode::of_random([7; 8]);
     let all = serde_json::to_string(&events).unwrap();
     assert!(!all.contains(code.as_str()) && !all.contains(&code.to_string()));
+}
+
+#[test]
+fn what_is_granted_and_taken_back_adds_up_to_the_totals_of_each_account() {
+    let mut members: BTreeMap<MemberId, Vec<Entry>> = BTreeMap::new();
+    for entry in history_of_friends() {
+        members.entry(entry.member_id.clone().unwrap()).or_default().push(entry);
+    }
+    for (member_id, entries) in members {
+        let events: Vec<Announcement> = entries.iter().flat_map(told).collect();
+        let sum = |names: [&str; 2]| -> u64 {
+            let named = events.iter().filter(|it| names.contains(&it.what.name()));
+            named
+                .map(|it| serde_json::to_value(&it.what).unwrap()["points"].as_u64().unwrap())
+                .sum()
+        };
+        let accepted = entries.iter().filter_map(|it| match &it.answer {
+            Answer::Accepted(events) => Some((it.at, events.as_slice())),
+            Answer::Waiting(_) | Answer::Refused(_) => None,
+        });
+        let totals = Account::replay(accepted).unwrap().totals;
+
+        assert_eq!(sum(["points.earned", "points.granted"]), totals.earned.get(), "{member_id}");
+        let taken = sum(["points.clawed_back", "points.grant_revoked"]);
+        assert_eq!(taken, totals.clawed_back.get(), "{member_id}");
+    }
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! The `OpenAPI` document is as checked in, and says what the route table does.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use jiff::Timestamp;
+use loyalty_contracts::{
+    body::BodyError,
+    member::{
+        Activate, Claim, Enroll, GuestContact, Lookup, MakeClaimLink, PatchProfile, ReplaceCode,
+        SendCode, SetStatus,
+    },
+};
+use loyalty_enroll_members::{openapi, route::ROUTES};
+use serde_json::Value;
+
+fn document() -> Value {
+    serde_json::from_str(&openapi::text().unwrap()).unwrap()
+}
+
+#[test]
+fn the_document_that_is_checked_in_is_the_one_that_the_code_makes() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+
+    let is_current = fs::read_to_string(file).unwrap_or_default() == openapi::text().unwrap();
+
+    assert!(
+        is_current,
+        "run `cargo run -p loyalty-enroll-members --features openapi --example members-openapi`"
+    );
+}
+
+#[test]
+fn the_document_has_every_route_and_no_other() {
+    let document = document();
+    let mut keys = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            keys.insert(format!("{} {path}", method.to_uppercase()));
+            assert!(operation["responses"]["200"].is_object(), "{path}");
+            assert!(operation["responses"]["503"].is_object(), "{path}");
+        }
+    }
+
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(keys, ROUTES.iter().map(loyalty_enroll_members::route::AnyRoute::key).collect());
+}
+
+#[test]
+fn every_example_is_one_by_its_schema_and_every_reference_leads_somewhere() {
+    let document = document();
+    let mut examples = 0;
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let responses = operation["responses"].as_object().unwrap().values();
+            for holder in responses.chain(operation.get("requestBody")) {
+                for content in holder["content"].as_object().unwrap().values() {
+                    let mut schema = content["schema"].clone();
+                    schema["components"] = document["components"].clone();
+                    // It does not compile if a reference leads nowhere.
+                    let validator = jsonschema::validator_for(&schema).unwrap();
+                    let named =
+                        content["examples"].as_object().into_iter().flat_map(|it| it.values());
+                    let values = named.map(|it| &it["value"]).chain(content.get("example"));
+                    for value in values {
+                        let errors: Vec<_> =
+                            validator.iter_errors(value).map(|it| it.to_string()).collect();
+                        assert!(errors.is_empty(), "{value}: {errors:?}");
+                        examples += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(examples > 100, "{examples}");
+}
+
+/// Reads a body for its mistakes.
+type Read = fn(&[u8], Timestamp) -> Result<(), BodyError>;
+
+#[test]
+fn every_field_that_a_body_may_have_is_in_the_document_and_no_other() {
+    let bodies: [(&str, Read); 10] = [
+        ("Enroll", |it, at| Enroll::read(it, at).map(drop)),
+        ("PatchProfile", |it, at| PatchProfile::read(it, at).map(drop)),
+        ("Activate", |it, _| Activate::read(it).map(drop)),
+        ("SendCode", |it, _| SendCode::read(it).map(|_| ())),
+        ("SetStatus", |it, _| SetStatus::read(it).map(drop)),
+        ("LookupBody", |it, _| Lookup::read(it).map(drop)),
+        ("ReplaceCode", |it, _| ReplaceCode::read(it).map(drop)),
+        ("GuestContact", |it, _| GuestContact::read(it).map(drop)),
+        ("MakeClaimLink", |it, at| MakeClaimLink::read(it, at).map(|_| ())),
+        ("ClaimBody", |it, _| Claim::read(it).map(drop)),
+    ];
+    let document = document();
+    for (name, read) in bodies {
+        let Err(BodyError::Wrong(mistakes)) = read(b"{\"?\": 1}", Timestamp::UNIX_EPOCH) else {
+            panic!("{name} takes everything")
+        };
+        let known = mistakes[0].expected.strip_prefix("no field beside ").unwrap();
+        let known: BTreeSet<&str> = known.split(", ").collect();
+        let properties = document["components"]["schemas"][name]["properties"].as_object().unwrap();
+        assert_eq!(known, properties.keys().map(String::as_str).collect(), "{name}");
+    }
+}
