@@ -5,7 +5,7 @@ use std::{collections::HashMap, str};
 use compact_str::CompactString;
 use jiff::{Timestamp, civil::DateTime, fmt::strtime::BrokenDownTime};
 use loyalty_domain::{
-    id::{MemberId, OrderId, Sku},
+    id::{ID_BYTES_MAX, MemberId, OrderId, Sku},
     money::Currency,
 };
 
@@ -82,6 +82,8 @@ pub(crate) struct Document {
     pub(crate) at: Timestamp,
     pub(crate) currency: Currency,
     pub(crate) channel: Option<CompactString>,
+    /// The first code that a row of it names.
+    pub(crate) referral_code: Option<CompactString>,
     pub(crate) lines: Vec<DocumentLine>,
     /// Whether rows of others stand between its own.
     is_scattered: bool,
@@ -157,6 +159,8 @@ pub(crate) enum RowMistake {
     NotACurrency,
     #[error("column `currency` names another currency than the rows before of this document")]
     OtherCurrency,
+    #[error("column `referral_code` has more than 128 bytes, or a control character")]
+    NotACode,
     #[error("its document has more than 10,000 lines")]
     TooManyLines,
 }
@@ -265,6 +269,7 @@ impl Documents {
             at: Timestamp::UNIX_EPOCH,
             currency,
             channel: channel.map(Into::into),
+            referral_code: None,
             lines: Vec::new(),
             rejected: Vec::new(),
         });
@@ -285,7 +290,12 @@ impl Documents {
             self.set_member(index, member)?;
         }
         let time = self.time(map, row.field(columns.time).unwrap_or_default())?;
+        let code = match columns.referral_code {
+            Some(column) => code(row, column)?,
+            None => None,
+        };
         let Some(document) = self.all.get_mut(index) else { return Ok(()) };
+        document.referral_code = document.referral_code.take().or_else(|| code.map(Into::into));
         document.time = Some(document.time.map_or(time, |it| it.min(time)));
         if let Some(column) = columns.currency
             && currency(row, column)? != document.currency
@@ -376,6 +386,15 @@ impl Documents {
 
 fn text<'a>(row: &'a Row, column: usize, name: &'static str) -> Result<&'a str, RowMistake> {
     str::from_utf8(row.field(column).unwrap_or_default()).map_err(|_| RowMistake::NotText(name))
+}
+
+/// The code in `column`, if there is one; it may be none that anybody has.
+fn code(row: &Row, column: usize) -> Result<Option<&str>, RowMistake> {
+    let text = text(row, column, "referral_code")?.trim();
+    if text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(RowMistake::NotACode);
+    }
+    Ok(Some(text).filter(|it| !it.is_empty()))
 }
 
 fn currency(row: &Row, column: usize) -> Result<Currency, RowMistake> {

@@ -62,6 +62,7 @@ pub(crate) struct Columns {
     pub(crate) category: Option<usize>,
     pub(crate) currency: Option<usize>,
     pub(crate) channel: Option<usize>,
+    pub(crate) referral_code: Option<usize>,
     /// How many fields a row needs.
     pub(crate) needed: usize,
     /// How many fields the header has.
@@ -80,6 +81,7 @@ struct MapColumns {
     category: Option<String>,
     currency: Option<String>,
     channel: Option<String>,
+    referral_code: Option<String>,
 }
 
 /// A column map does not fit a file of orders.
@@ -165,6 +167,7 @@ impl ColumnMap {
             category: map.category.as_ref().map(|it| find(it)),
             currency: map.currency.as_ref().map(|it| find(it)),
             channel: map.channel.as_ref().map(|it| find(it)),
+            referral_code: map.referral_code.as_ref().map(|it| find(it)),
             needed: 0,
             all: header.len(),
         };
@@ -260,6 +263,7 @@ fn map(table: &mut Table<'_>) -> ColumnMap {
             category: name("category", "category = \"Category\""),
             currency: name("currency", "currency = \"Currency\""),
             channel: name("channel", "channel = \"Channel\""),
+            referral_code: name("referral_code", "referral_code = \"Code\""),
             ..columns
         }
     });

@@ -265,7 +265,7 @@ impl Import {
             paid_at: document.at,
             currency: document.currency,
             channel: channel.map(Channel::try_from).transpose().map_err(id)?,
-            referral_code: None,
+            referral_code: document.referral_code.clone(),
             content: Content { lines, ..Content::default() },
         })
     }

@@ -50,8 +50,8 @@ pub(super) fn write_joining(program: &Program, out: &mut String) -> fmt::Result 
     for event in joined.events {
         if let Event::Granted(granted) = event {
             let given = points(granted.share.points);
-            let how = usable(&granted);
-            sentence(out, &format!("Whoever becomes a member on {day} gets {given}, {how}."))?;
+            let usable = usable(&granted);
+            sentence(out, &format!("Whoever becomes a member on {day} gets {given}, {usable}."))?;
         } else if let Event::LevelReached { level, valid_through, .. } = event {
             let level = program.levels().iter().find(|it| it.id == level);
             let name = level.map_or("a level", |it| it.name.as_str());
@@ -262,9 +262,13 @@ impl Example {
         }
         friend.does(program, &Request::order(order.clone()), Known::default())?;
         let watched = friend.events.iter().find_map(|it| {
-            let Event::Referral(it) = it else { return None };
-            let ReferralEvent::Ordered { qualifies_at, .. } = &**it else { return None };
-            Some(*qualifies_at)
+            if let Event::Referral(it) = it
+                && let ReferralEvent::Ordered { qualifies_at, .. } = **it
+            {
+                Some(qualifies_at)
+            } else {
+                None
+            }
         });
         let due_at = watched.ok_or(OutOfRange)?;
         Ok(Self { order: Some(order), friend, referrer, due_at })

@@ -1,5 +1,6 @@
 //! `simulate`: a shop's own history under a program, before anything is deployed.
 
+mod friends;
 pub(crate) mod report;
 pub(crate) mod run;
 
@@ -22,7 +23,10 @@ use loyalty_contracts::Event;
 use loyalty_domain::{command::Request, points::OutOfRange};
 use loyalty_ledger::LedgerError;
 
-use self::run::{Nights, Run, write_members};
+use self::{
+    friends::{Codes, CodesError, Outcome},
+    run::{Nights, Run, write_members},
+};
 use crate::{
     import::{
         Files, Import, ImportError, ImportReport,
@@ -46,6 +50,10 @@ pub(crate) struct Simulate {
     /// A second program, to see who rises, who falls and what it costs.
     #[arg(long, value_name = "TOML")]
     compare: Option<PathBuf>,
+    /// Which members have which codes for friends, as CSV with the columns `member_id,code`. They are members
+    /// before their first event, and their friends are with the first order that names a code.
+    #[arg(long, value_name = "CSV")]
+    codes: Option<PathBuf>,
     /// Accounts are brought to the first instant of this day; events at or after it are left out.
     /// Without it: the day after the last event.
     #[arg(long, value_name = "DAY", value_parser = day)]
@@ -78,6 +86,9 @@ pub(crate) enum SimulateError {
     /// The orders cannot be read.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The codes cannot be read.
+    #[error(transparent)]
+    Codes(#[from] CodesError),
     /// A result cannot be written.
     #[error("cannot write {}", .path.display())]
     Unwritable {
@@ -131,9 +142,14 @@ impl Simulate {
         let standard = || root.join("infra/programs/standard.toml");
         let program = self.program.clone().unwrap_or_else(standard);
         let nights = if self.nightly { Nights::Until(None) } else { Nights::None };
-        let mut runs = vec![Run::new(program::load(&program)?, self.as_of, nights)?];
+        let codes = self.codes.as_deref().map(friends::read).transpose()?;
+        let run = |program: &Path| -> Result<Run, SimulateError> {
+            let codes = codes.clone().unwrap_or_else(Codes::new);
+            Ok(Run::new(program::load(program)?, self.as_of, nights, codes)?)
+        };
+        let mut runs = vec![run(&program)?];
         if let Some(other) = &self.compare {
-            runs.push(Run::new(program::load(other)?, self.as_of, nights)?);
+            runs.push(run(other)?);
         }
         // An edited copy has the name and often the version of what it was copied from.
         if let ([first, second], Some(other)) = (runs.as_mut_slice(), &self.compare)
@@ -162,13 +178,14 @@ impl Simulate {
         let as_of = as_of.ok_or(SimulateError::NoEvent)?;
         let mut results = Vec::with_capacity(runs.len());
         for run in &mut runs {
-            run.post_nights(as_of)?;
+            run.end(as_of)?;
             results.push(run.members(as_of)?);
         }
         if let (Some(path), Some(run), Some(members)) =
             (&self.members_out, runs.first(), results.first())
         {
-            write_file(path, |out| write_members(out, &run.program, members))?;
+            let outcome = codes.is_some().then(|| Outcome::of(&run.entries(), members));
+            write_file(path, |out| write_members(out, &run.program, members, outcome.as_ref()))?;
         }
         if let (Some(path), Some(run)) = (&self.entries_out, runs.first()) {
             write_file(path, |out| {
@@ -188,7 +205,8 @@ impl Simulate {
         if !self.files.demo && (!self.files.is_any() || self.program.is_none()) {
             return Err(SimulateError::NothingToSimulate);
         }
-        let read = [("--program", &self.program), ("--compare", &self.compare)];
+        let read =
+            [("--program", &self.program), ("--compare", &self.compare), ("--codes", &self.codes)];
         let read = self.files.named().into_iter().chain(read);
         let written = [
             ("--members-out", &self.members_out),

@@ -12,6 +12,7 @@ use loyalty_domain::{money::Currency, program::Program, rate::Rate};
 
 use super::{
     Source,
+    friends::Outcome,
     run::{Field, Member, Run, Sums, Tally},
 };
 use crate::import::{ImportReport, events::EventsReport};
@@ -81,6 +82,12 @@ pub(super) fn write(
     for (run, sums) in runs.iter().zip(&sums) {
         write_levels(out, run, sums, as_of)?;
         write_points(out, &run.program, sums)?;
+    }
+    for (run, members) in runs.iter().zip(results) {
+        let outcome = Outcome::of(&run.entries(), members);
+        if outcome.is_any() {
+            write_referrals(out, run, runs.len() > 1, &outcome)?;
+        }
     }
     if let ([first, second], [before, after], [from, to]) = (runs, results, sums.as_slice()) {
         write_comparison(out, (first, before, from), (second, after, to))?;
@@ -279,10 +286,61 @@ fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Resu
     }
 }
 
+/// Writes what came of referrals, and what they cost.
+fn write_referrals(
+    out: &mut dyn Write,
+    run: &Run,
+    is_one_of_two: bool,
+    outcome: &Outcome,
+) -> io::Result<()> {
+    let under = if is_one_of_two { format!(" under {}", run.title) } else { String::new() };
+    writeln!(out, "Referrals{under}")?;
+    let mut table = plain_table();
+    let states = [
+        (outcome.rewarded, "rewarded"),
+        (outcome.pending, "pending: no order was kept long enough yet"),
+        (outcome.held, "waiting for staff: more friends than are taken for natural"),
+        (outcome.revoked, "revoked: the order came back later"),
+    ];
+    for (number, what) in states {
+        table.add_row([count(number), what.to_owned()]);
+    }
+    for (refusal, number) in &outcome.refused {
+        table.add_row([count(*number), format!("refused: {refusal}")]);
+    }
+    let points = [
+        (outcome.friends, "points for friends"),
+        (outcome.referrers, "points for those who brought them"),
+        (outcome.milestones, "points for milestones"),
+        (outcome.cut, "points cut off by limits"),
+        (outcome.taken_back, "points taken back"),
+    ];
+    for (number, what) in points.into_iter().filter(|it| it.0 > 0) {
+        table.add_row([thousands(number), what.to_owned()]);
+    }
+    print(out, &mut table, 1)?;
+    let spec = run.program.spec();
+    if let Some(value) = spec.point_value {
+        let cost = money(worth_minor(outcome.given(), value, spec.currency), spec.currency);
+        writeln!(out, "  They cost {cost}, at {value} {} a point\n", spec.currency)
+    } else {
+        writeln!(
+            out,
+            "  They cost {} points; with a `point_value` in the program, money would stand here\n",
+            thousands(outcome.given())
+        )
+    }
+}
+
 /// What the points that were given and not lost are worth, in minor units, rounded down.
 fn given_minor(sums: &Sums, value: Rate, currency: Currency) -> u128 {
     let given = sums.earned.saturating_add(sums.brought);
     let points = given.saturating_sub(sums.clawed_back).saturating_sub(sums.expired);
+    worth_minor(points, value, currency)
+}
+
+/// What `points` are worth, in minor units, rounded down.
+fn worth_minor(points: u128, value: Rate, currency: Currency) -> u128 {
     let unit = 10_u128.saturating_pow(currency.exponent().into());
     let scale = 10_u128.saturating_pow(value.scale().into());
     let product = points.saturating_mul(value.mantissa().into()).saturating_mul(unit);

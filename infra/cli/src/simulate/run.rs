@@ -14,7 +14,7 @@ use loyalty_domain::{
     due,
     id::{CommandId, MemberId},
     points::{OutOfRange, Points},
-    program::Program,
+    program::{Activation, Program},
     tier,
 };
 use loyalty_ledger::{
@@ -23,6 +23,8 @@ use loyalty_ledger::{
     execute,
     memory::MemoryLedger,
 };
+
+use super::friends::{Codes, Friends, Outcome};
 
 /// A program, its ledger, and what became of the events.
 pub(crate) struct Run {
@@ -35,6 +37,7 @@ pub(crate) struct Run {
     until: Option<Timestamp>,
     latest: Option<Timestamp>,
     nights: Nights,
+    friends: Friends,
 }
 
 /// Whether what falls due is posted day by day, as the deployed jobs do.
@@ -82,11 +85,16 @@ impl Run {
         program: Program,
         as_of: Option<Date>,
         nights: Nights,
+        codes: Codes,
     ) -> Result<Self, OutOfRange> {
         let until = as_of.map(|day| program.calendar().midnight(day)).transpose()?;
         let title = format!("{} (version {})", program.spec().name, program.spec().version);
         let (ledger, tally) = (MemoryLedger::default(), Tally::default());
-        Ok(Self { program, title, ledger, tally, until, latest: None, nights })
+        for (code, member_id) in &codes {
+            ledger.give_code(code.clone(), member_id.clone());
+        }
+        let friends = Friends::new(codes);
+        Ok(Self { program, title, ledger, tally, until, latest: None, nights, friends })
     }
 
     /// The day after the last event that was taken.
@@ -102,9 +110,14 @@ impl Run {
         }
         self.latest = self.latest.max(Some(request.at));
         self.post_nights(self.program.calendar().day_of(request.at))?;
-        let answered =
-            pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
-        match answered {
+        self.settle(request.at)?;
+        for member_id in self.friends.join(request) {
+            self.execute(&Request::enroll(member_id.clone(), request.at, None))?;
+            if self.program.spec().enrollment.activation == Activation::Code {
+                self.execute(&Request::activate(member_id, request.at))?;
+            }
+        }
+        match self.execute(request)? {
             Answered::Now(entry) => self.count(line, request, &entry),
             Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
             // Nothing is kept beside a ledger in memory that somebody else could have.
@@ -116,6 +129,29 @@ impl Run {
         Ok(())
     }
 
+    fn execute(&mut self, request: &Request) -> Result<Answered, LedgerError> {
+        let answered =
+            pollster::block_on(execute(&self.ledger, &self.program, &mut Attempts(1), request))?;
+        if let Answered::Now(entry) = &answered {
+            self.friends.note(entry);
+        }
+        Ok(answered)
+    }
+
+    /// Looks into every referral at the instant at which it is due, up to and including `until`.
+    fn settle(&mut self, until: Timestamp) -> Result<(), LedgerError> {
+        while let Some((at, friend)) = self.friends.next_due(until) {
+            self.execute(&Request::settle_referral(friend, at))?;
+        }
+        Ok(())
+    }
+
+    /// Lets everything happen that is due by the first instant of `as_of` and has an entry of its own.
+    pub(crate) fn end(&mut self, as_of: Date) -> Result<(), LedgerError> {
+        self.post_nights(as_of)?;
+        self.settle(self.program.calendar().midnight(as_of)?)
+    }
+
     /// Posts what fell due by each day that begins up to `day`, one night after the other.
     pub(crate) fn post_nights(&mut self, day: Date) -> Result<(), LedgerError> {
         let Nights::Until(posted) = &mut self.nights else { return Ok(()) };
@@ -125,13 +161,13 @@ impl Run {
         while night < day {
             night = night.tomorrow().map_err(|_| OutOfRange)?;
             let at = self.program.calendar().midnight(night)?;
+            self.settle(at)?;
             for shard in 0..self.ledger.shards() {
                 let due = self.ledger.due_members(shard, night, None, u16::MAX);
                 // Of more than a page, the rest are found by the next night.
                 for member_id in pollster::block_on(due)?.members {
                     let request = post_due(member_id, night, at);
-                    let (ledger, program) = (&self.ledger, &self.program);
-                    pollster::block_on(execute(ledger, program, &mut Attempts(1), &request))?;
+                    self.execute(&request)?;
                 }
             }
         }
@@ -222,15 +258,20 @@ pub(crate) fn named(id: &CommandId) -> String {
 
 /// The columns of [`write_members`].
 const COLUMNS: &str = "member_id,tier,available,pending,debt,earned,clawed_back,expired,\
-                       tier_valid_through,qualifying_spend_minor,qualifying_orders\r\n";
+                       tier_valid_through,qualifying_spend_minor,qualifying_orders";
 
-/// Writes members as CSV by RFC 4180.
+/// One more column, where codes were named: points for referrals, less what was taken back.
+const REFERRAL_COLUMN: &str = ",referral_points";
+
+/// Writes members as CSV by RFC 4180, with what they got for referrals if there is any `outcome` of these.
 pub(crate) fn write_members(
     out: &mut dyn Write,
     program: &Program,
     members: &[Member],
+    outcome: Option<&Outcome>,
 ) -> io::Result<()> {
-    out.write_all(COLUMNS.as_bytes())?;
+    let more = outcome.map_or("", |_| REFERRAL_COLUMN);
+    write!(out, "{COLUMNS}{more}\r\n")?;
     for member in members {
         let level = program.levels().get(member.rank).map_or("", |it| it.id.as_str());
         let totals = member.account.totals;
@@ -249,7 +290,11 @@ pub(crate) fn write_members(
         if let Some(day) = member.account.tier.valid_through {
             write!(out, "{day}")?;
         }
-        write!(out, ",{},{}\r\n", member.qualifying.spend.minor(), member.qualifying.orders)?;
+        write!(out, ",{},{}", member.qualifying.spend.minor(), member.qualifying.orders)?;
+        if let Some(outcome) = outcome {
+            write!(out, ",{}", outcome.by_member.get(&member.id).copied().unwrap_or(0))?;
+        }
+        out.write_all(b"\r\n")?;
     }
     Ok(())
 }
