@@ -422,6 +422,7 @@ fn a_stack_in_an_account_is_deployed_gets_a_program_balances_and_a_history() {
 fn every_route_answers_every_token_as_the_table_says() {
     let stack = Stack::up("deployed-routes", PROGRAM, 40);
     let service = stack.token(&["--scope", "loyalty/members.read"]);
+    let writer = stack.token(&["--scope", "loyalty/members.write"]);
     let member = stack.member().to_owned();
     let tokens = [
         ("no token", None, None),
@@ -431,6 +432,7 @@ fn every_route_answers_every_token_as_the_table_says() {
         ("member", Some(stack.token(&["--member", &member])), Some(Who::Member)),
         ("other member", Some(stack.token(&["--member", "somebody-else"])), Some(Who::Member)),
         ("service", Some(service), Some(Who::Service)),
+        ("writing service", Some(writer), Some(Who::Writer)),
         ("staff", Some(stack.token(&["--scope", "loyalty/staff"])), Some(Who::Staff)),
         ("other scope", Some(stack.token(&["--scope", "loyalty/other"])), None),
     ];
@@ -455,6 +457,25 @@ fn every_route_answers_every_token_as_the_table_says() {
             }
             if status == 200 && route.operation == Operation::Member {
                 assert_eq!(body["member_id"], member.as_str());
+            }
+        }
+    }
+
+    // Who may ask is all that is looked at here: what is asked says nothing, or of nobody.
+    for route in &loyalty_enroll_members::route::ROUTES {
+        let path = route.path.replace("{id}", &member).replace("{order_id}", "nothing");
+        for (name, token, who) in &tokens {
+            let is_own = *name != "other member" || !route.names_member();
+            let method = route.method.as_str();
+            let (status, body) = stack.tell(method, &path, token.as_deref(), &json!({}));
+            let what = format!("{method} {path} with {name}: {status} {body}");
+            match (who, *name) {
+                (None, "other scope") => assert_eq!(status, 403, "{what}"),
+                (None, _) => assert_eq!(status, 401, "{what}"),
+                (Some(who), _) if route.callers.contains(who) && is_own => {
+                    assert!(![401, 403, 405].contains(&status) && status < 500, "{what}");
+                }
+                (Some(_), _) => assert_eq!((status, &body["status"]), (403, &403.into()), "{what}"),
             }
         }
     }

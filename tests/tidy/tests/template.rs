@@ -1138,7 +1138,6 @@ const REACH_MEMBERS: [(&str, &[&str]); 3] = [
         "EnrollMembers",
         &[
             "dynamodb:BatchGetItem",
-            "dynamodb:ConditionCheckItem",
             "dynamodb:DeleteItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",
@@ -1146,10 +1145,7 @@ const REACH_MEMBERS: [(&str, &[&str]); 3] = [
             "dynamodb:UpdateItem",
         ],
     ),
-    (
-        "IssueReferralReward",
-        &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
-    ),
+    ("IssueReferralReward", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
 ];
 
 #[test]
