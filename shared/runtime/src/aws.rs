@@ -9,6 +9,10 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
     retry::RetryConfig, timeout::TimeoutConfig,
 };
+#[cfg(any(feature = "events", feature = "sqs"))]
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+#[cfg(any(feature = "events", feature = "sqs"))]
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     http,
@@ -121,6 +125,27 @@ impl Aws {
             .http_client(self.http_client.clone());
         config.set_endpoint_url(self.endpoint_url.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
+    }
+}
+
+/// AWS did not take a call. Its text is not in here: it quotes the whole call where something in it is not valid,
+/// and what is in the call is nothing for a log.
+#[cfg(any(feature = "events", feature = "sqs"))]
+#[derive(Debug, thiserror::Error)]
+#[error("AWS does not take the call: {0}")]
+struct NotTaken(String);
+
+/// `error`, without what AWS says at length.
+#[cfg(any(feature = "events", feature = "sqs"))]
+pub(crate) fn unquoted<E>(
+    error: SdkError<E, HttpResponse>,
+) -> Box<dyn std::error::Error + Send + Sync>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match error.as_service_error() {
+        Some(said) => NotTaken(said.code().unwrap_or("without a code").to_owned()).into(),
+        None => error.into(),
     }
 }
 

@@ -67,7 +67,7 @@ impl DeadLetters for SqsDeadLetters {
             let text = MessageAttributeValue::builder().data_type("String").string_value(text);
             letter = letter.message_attributes(name, text.build()?);
         }
-        letter.send().await?;
+        letter.send().await.map_err(crate::aws::unquoted)?;
         Ok(())
     }
 }

@@ -226,7 +226,8 @@ impl Bus for EventBridgeBus {
                 .detail(&it.detail)
                 .build()
         });
-        let output = self.client.put_events().set_entries(Some(entries.collect())).send().await?;
+        let put = self.client.put_events().set_entries(Some(entries.collect()));
+        let output = put.send().await.map_err(crate::aws::unquoted)?;
         let results = output.entries.unwrap_or_default().into_iter().map(|it| {
             let Some(code) = it.error_code else { return Ok(()) };
             let is_transient = !is_for_good(&code);

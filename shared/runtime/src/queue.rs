@@ -50,7 +50,8 @@ impl<M: serde::Serialize + Sync> Queue<M> for SqsQueue<M> {
                 entries.push(entry.message_body(serde_json::to_string(message)?).build()?);
             }
             let send = self.client.send_message_batch().queue_url(&self.queue_url);
-            let sent = send.set_entries(Some(entries)).send().await?;
+            let sent =
+                send.set_entries(Some(entries)).send().await.map_err(crate::aws::unquoted)?;
             if let Some(failed) = sent.failed().first() {
                 return Err(NotTaken(failed.code().to_owned()).into());
             }
