@@ -11,8 +11,12 @@ use loyalty_domain::{
     contact::{Birthday, Consent, ConsentChannel, Language, Mail, Phone},
     id::{ID_BYTES_MAX, MemberId, OrderId, ReasonCode, RequestKey},
 };
+#[cfg(feature = "schemas")]
+use schemars::JsonSchema;
 use serde::Serialize;
 
+#[cfg(feature = "schemas")]
+use crate::schema;
 use crate::{
     body::{BodyError, Fields, Mistakes, Node, Patch},
     event::INSTANT,
@@ -261,6 +265,7 @@ impl ActivationCode {
 
 /// How a code is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ContactChannel {
@@ -992,22 +997,29 @@ pub struct Claimed {
 
 /// A code is to be sent to a member: an event for whoever sends mail and short messages.
 ///
-/// It goes to the shop's bus and nowhere else, and is never logged.
+/// The only event with personal data. It goes to the shop's bus and nowhere else, and is never logged; nor is it to
+/// be archived or logged by whoever listens.
 #[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
 pub struct ActivationRequested<'a> {
     /// The version of this shape.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::One"))]
     pub version: u32,
     /// The shop's id of the member.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
     pub member_id: &'a MemberId,
     /// How.
     pub channel: ContactChannel,
-    /// Where.
+    /// Where: a mail address, or a phone number of E.164 with its `+`.
     pub to: &'a str,
-    /// What the member reads; `null`: nobody knows.
+    /// What the member reads, as a tag of BCP 47; `null`: nobody knows.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<String>"))]
     pub language: Option<&'a Language>,
-    /// The code.
+    /// The code. It ends the one before it.
+    #[cfg_attr(feature = "schemas", schemars(regex(pattern = "^[0-9]{6}$")))]
     pub code: &'a str,
-    /// Until when it is good.
+    /// Until when it is good: do not send it later.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::AnyInstant"))]
     pub expires_at: Timestamp,
 }
 

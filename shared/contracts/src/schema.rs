@@ -15,6 +15,7 @@ use crate::{
         TierChanged, TierGraceBegan, TierNotBegun, TierRenewed,
     },
     balance::BalanceOpened,
+    member::ActivationRequested,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
     referral::ReviewReferral,
     review::{
@@ -143,6 +144,11 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
     Ok(vec![
         announcement::<BalanceTakenOver>("balance.taken_over", "balance.taken_over.v1.json")?,
         announcement::<MemberActivated>("member.activated", "member.activated.v1.json")?,
+        told::<ActivationRequested<'_>>(
+            ActivationRequested::NAME,
+            "member.activation_requested.v1.json",
+            ACTIVATION,
+        )?,
         announcement::<MemberEnrolled>("member.enrolled", "member.enrolled.v1.json")?,
         announcement::<MemberStatusChanged>(
             "member.status_changed",
@@ -175,17 +181,34 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
     ])
 }
 
+/// What an event is.
+const EVENT: &str =
+    "An event in the envelope of EventBridge. What is not described may be there, too.";
+/// What the one event is that is no news of an entry.
+const ACTIVATION: &str = "An event in the envelope of EventBridge, for whoever sends mail and short messages: the only \
+    one with personal data and a code, which must be neither archived nor logged. It may come twice. What is not \
+    described may be there, too.";
+
+/// An event of an entry.
 fn announcement<T: JsonSchema>(
     name: &str,
     file_name: &'static str,
 ) -> Result<Document, serde_json::Error> {
+    told::<Announcement<T>>(name, file_name, EVENT)
+}
+
+fn told<T: JsonSchema>(
+    name: &str,
+    file_name: &'static str,
+    description: &str,
+) -> Result<Document, serde_json::Error> {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let detail = Announcement::<T>::json_schema(&mut generator);
+    let detail = T::json_schema(&mut generator);
     let definitions = generator.take_definitions(true);
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": format!("{name}, version 1"),
-        "description": "An event in the envelope of EventBridge. What is not described may be there, too.",
+        "description": description,
         "type": "object",
         "required": ["detail-type", "source", "detail"],
         "properties": {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 use jiff::Timestamp;
 use loyalty_contracts::{
     announcement::{self, Announcement, Happened},
+    member::{ActivationRequested, ContactChannel},
     parse,
     referral::{self, ReferralError},
     schema::{announcements, documents},
@@ -13,6 +14,7 @@ use loyalty_domain::{
     account::Account,
     code::ReferralCode,
     command::{Command, NewStatus, Request},
+    contact::Language,
     event::Event,
     id::{ActivityId, ClientId, CommandId, MemberId, RequestKey},
     money::Minor,
@@ -22,6 +24,7 @@ use loyalty_domain::{
     tier::{Override, OverrideKind},
 };
 use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{difference, examples, files, is_json, path};
@@ -308,15 +311,37 @@ fn told(entry: &Entry) -> Vec<Announcement> {
 
 /// An event in the envelope that EventBridge puts around it, keys in the order of its documentation.
 fn in_envelope(event: &Announcement) -> String {
-    let detail = serde_json::to_string_pretty(event).unwrap().replace('\n', "\n  ");
+    enveloped(event.what.name(), event)
+}
+
+fn enveloped(name: &str, detail: &impl Serialize) -> String {
+    let detail = serde_json::to_string_pretty(detail).unwrap().replace('\n', "\n  ");
     format!(
         "{{\n  \"version\": \"0\",\n  \"id\": \"0b6f9d1e-5d3c-4a57-9c2e-7a1f8e4b2d60\",\n  \
-         \"detail-type\": \"{}\",\n  \"source\": \"{}\",\n  \"account\": \"123456789012\",\n  \
+         \"detail-type\": \"{name}\",\n  \"source\": \"{}\",\n  \"account\": \"123456789012\",\n  \
          \"time\": \"2026-07-01T12:00:00Z\",\n  \"region\": \"eu-central-1\",\n  \
          \"resources\": [],\n  \"detail\": {detail}\n}}\n",
-        event.what.name(),
         announcement::SOURCE,
     )
+}
+
+/// What whoever sends codes is told, which is no news of an entry.
+fn activation_requested(channel: ContactChannel, to: &str, language: Option<&str>) -> String {
+    let language = language.map(|it| Language::try_from(it).unwrap());
+    let event = ActivationRequested {
+        version: announcement::VERSION,
+        member_id: &MemberId::try_from("member-3d90").unwrap(),
+        channel,
+        to,
+        language: language.as_ref(),
+        code: "042815",
+        expires_at: "2026-01-06T12:15:00Z".parse().unwrap(),
+    };
+    enveloped(ActivationRequested::NAME, &event)
+}
+
+fn activation_by_mail() -> String {
+    activation_requested(ContactChannel::Mail, "member@shop.example", Some("en-GB"))
 }
 
 /// The first event of each kind that the history tells, by its file.
@@ -326,6 +351,7 @@ fn generated() -> BTreeMap<String, String> {
         let name = format!("{}.json", event.what.name());
         generated.entry(name).or_insert_with(|| in_envelope(&event));
     }
+    generated.insert(format!("{}.json", ActivationRequested::NAME), activation_by_mail());
     generated
 }
 
@@ -384,17 +410,22 @@ fn everything_told_is_valid_under_the_schema_of_its_kind_and_no_other() {
         })
         .collect();
     let mut seen = 0;
-    for event in history().iter().flat_map(told) {
-        let message: Value = serde_json::from_str(&in_envelope(&event)).unwrap();
+    let mut messages: Vec<String> =
+        history().iter().flat_map(told).map(|it| in_envelope(&it)).collect();
+    messages.push(activation_by_mail());
+    messages.push(activation_requested(ContactChannel::Phone, "+442079460958", None));
+    for message in messages {
+        let message: Value = serde_json::from_str(&message).unwrap();
+        let name = message["detail-type"].as_str().unwrap();
         for (file_name, validator) in &validators {
-            let is_its_own = *file_name == format!("{}.v1.json", event.what.name());
+            let is_its_own = *file_name == format!("{name}.v1.json");
             let errors: Vec<_> = validator.iter_errors(&message).map(|it| it.to_string()).collect();
 
             assert_eq!(errors.is_empty(), is_its_own, "{message} under {file_name}: {errors:#?}");
             seen += 1;
         }
     }
-    assert!(seen >= 28 * 28, "{seen}");
+    assert!(seen >= 29 * 29, "{seen}");
 }
 
 #[test]

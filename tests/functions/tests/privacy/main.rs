@@ -89,6 +89,10 @@ impl Hays {
 
 const ACTIVATION: &str = "member.activation_requested";
 
+const EXAMPLE: &str = include_str!(
+    "../../../../shared/contracts/announcements/examples/member.activation_requested.json"
+);
+
 /// A line but for its instant, which has six digits of a second, as a code has.
 fn without_its_instant(line: &str) -> String {
     let mut fields: Value = serde_json::from_str(line).unwrap();
@@ -201,12 +205,16 @@ fn assert_whole(hays: &Hays, known: &Known) {
 
 /// One event is for whoever sends codes: it has a contact and a code, and no other event has anything.
 fn assert_only_one_event_is_personal(events: &[(String, String)], forms: &[Form], known: &Known) {
+    let example: Value = serde_json::from_str(EXAMPLE).unwrap();
     let mut requested = 0;
     for (name, detail) in events {
         let hay = [Hay::new(detail.as_bytes())];
         let kinds = |kind: &str| forms.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
         if name == ACTIVATION {
             requested += 1;
+            let told: Value = serde_json::from_str(detail).unwrap();
+            let keys = |it: &Value| it.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(&told), keys(&example["detail"]), "it is not as its example");
             let contacts = [kinds("mail"), kinds("phone")].concat();
             assert!(!found(contacts.into_iter(), &hay).is_empty(), "no contact: {detail}");
             let codes = kinds("activation code");
