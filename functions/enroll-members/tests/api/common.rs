@@ -23,7 +23,7 @@ use loyalty_enroll_members::{
 };
 use loyalty_ledger::{Attempts, LedgerError, execute, program::Programs};
 use loyalty_runtime::{publish::Message, secret::HashKey};
-use loyalty_tests_dynamodb::{Engine, members_table};
+use loyalty_tests_dynamodb::{Engine, Usage, Wire, members_table};
 use serde_json::{Value, json};
 
 pub(crate) const MEMBER: &str = include_str!("../../../member-api/tests/events/member.json");
@@ -149,6 +149,7 @@ impl Outbox for Kept {
 pub(crate) struct Shop {
     engine: Engine,
     store: DynamoDbLedger,
+    wire: Arc<Wire>,
     pub(crate) tables: Tables,
     pub(crate) members: String,
     outbox: Kept,
@@ -167,7 +168,7 @@ impl Shop {
     pub(crate) fn open() -> Self {
         let engine = Engine::start();
         let tables = engine.tables();
-        let (store, _) = engine.ledger_in(tables.clone());
+        let (store, wire) = engine.ledger_in(tables.clone());
         let program = json!({
             "name": "Test", "version": 3, "effective": "2026-01-01", "currency": "GBP",
             "time_zone": "Europe/London",
@@ -178,6 +179,7 @@ impl Shop {
         });
         Self {
             store,
+            wire,
             members: members_table(&tables),
             tables,
             outbox: Kept::default(),
@@ -214,6 +216,11 @@ impl Shop {
 
     pub(crate) const fn store(&self) -> &DynamoDbLedger {
         &self.store
+    }
+
+    /// What was sent to the store since the last time, and what it cost.
+    pub(crate) fn usage(&self) -> Usage {
+        self.wire.usage()
     }
 
     /// Does what another function would.

@@ -10,6 +10,7 @@
 mod common;
 mod guests;
 mod matrix;
+mod price;
 mod profiles;
 
 use jiff::ToSpan;
