@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::{
     cursor, query,
-    route::{OTHERWISE, Operation, ROUTES, Route},
+    route::{ELSEWHERE, Method, OTHERWISE, Operation, ROUTES, Route},
 };
 
 /// A program changes rarely, and is the same for everybody who may read it.
@@ -80,6 +80,7 @@ where
 
     const ROUTES: &'static [Route] = &ROUTES;
     const OTHERWISE: Option<&'static str> = Some(OTHERWISE);
+    const ELSEWHERE: &'static [(Method, &'static str)] = &ELSEWHERE;
 
     fn member_claim(&self) -> &str {
         &self.member_claim

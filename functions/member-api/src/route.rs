@@ -1,7 +1,7 @@
 //! Every path of the API, with who may ask.
 
-use loyalty_runtime::api::route::{BodyKind, Method};
-pub use loyalty_runtime::api::route::{Route as AnyRoute, Who};
+use loyalty_runtime::api::route::BodyKind;
+pub use loyalty_runtime::api::route::{Method, Route as AnyRoute, Who};
 
 /// One path.
 pub type Route = AnyRoute<Operation>;
@@ -30,6 +30,29 @@ pub enum Operation {
 /// The name by which API Gateway knows what no route takes. It comes here too, so that whoever asks is told
 /// what would be right.
 pub const OTHERWISE: &str = "$default";
+
+/// What `enroll-members` answers, in its order: what comes here of it has another method. A test of both holds them
+/// equal, since neither function may know the other.
+pub const ELSEWHERE: [(Method, &str); 18] = [
+    (Method::Post, "/v1/members"),
+    (Method::Post, "/v1/members/lookup"),
+    (Method::Get, "/v1/members/me/profile"),
+    (Method::Get, "/v1/members/{id}/profile"),
+    (Method::Patch, "/v1/members/me/profile"),
+    (Method::Patch, "/v1/members/{id}/profile"),
+    (Method::Post, "/v1/members/me/activation"),
+    (Method::Post, "/v1/members/{id}/activation"),
+    (Method::Post, "/v1/members/me/activation/codes"),
+    (Method::Post, "/v1/members/{id}/activation/codes"),
+    (Method::Post, "/v1/members/{id}/status"),
+    (Method::Get, "/v1/members/me/referrals"),
+    (Method::Get, "/v1/members/{id}/referrals"),
+    (Method::Post, "/v1/members/me/referral-code"),
+    (Method::Post, "/v1/members/{id}/referral-code"),
+    (Method::Put, "/v1/orders/{order_id}/contact"),
+    (Method::Post, "/v1/orders/{order_id}/claim-link"),
+    (Method::Post, "/v1/members/me/orders"),
+];
 
 /// Every route there is.
 ///

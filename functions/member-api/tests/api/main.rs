@@ -598,7 +598,6 @@ fn another_path_or_method_is_a_problem_document() {
         "/",
         "",
         "/v1",
-        "/v1/members",
         "/v1/members/m1/orders",
         "/v2/program",
         "/v1/program/",
@@ -623,6 +622,25 @@ fn another_path_or_method_is_a_problem_document() {
                 assert_problem(&answer(&event), ProblemKind::MethodNotAllowed);
             }
         }
+    }
+}
+
+#[test]
+fn a_method_that_a_path_of_another_function_does_not_take_is_named_here() {
+    for (method, path, allowed) in [
+        ("GET", "/v1/members", "POST"),
+        ("GET", "/v1/members/lookup", "POST"),
+        ("DELETE", "/v1/members/m1/profile", "GET, PATCH"),
+        ("PUT", "/v1/members/me/profile", "GET, PATCH"),
+        ("GET", "/v1/orders/o1/contact", "PUT"),
+    ] {
+        let mut event = event(SERVICE, "$default", path, "");
+        event["requestContext"]["http"]["method"] = json!(method);
+
+        let response = ask(ledger(), NOW, &event);
+
+        assert_eq!(response["statusCode"], 405, "{method} {path}: {response}");
+        assert_eq!(response["headers"]["allow"], allowed, "{method} {path}");
     }
 }
 

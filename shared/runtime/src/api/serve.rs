@@ -26,7 +26,7 @@ use super::{
     caller::Caller,
     gateway::{check_path, check_route, prepared},
     respond::{Answered, Refused, not_allowed, problem, report, respond_with},
-    route::{BodyKind, Route},
+    route::{BodyKind, Method, Route},
 };
 
 /// A function's own part of an API.
@@ -39,6 +39,10 @@ pub trait Api: Send + Sync + 'static {
 
     /// The name by which API Gateway knows what no route takes, if that comes to this function.
     const OTHERWISE: Option<&'static str>;
+
+    /// What other functions answer, if what no route takes comes to this one: whoever asks for a path of theirs by a
+    /// method that it does not take is told by which it can be asked.
+    const ELSEWHERE: &'static [(Method, &'static str)] = &[];
 
     /// The claim of a member's token that is the member's id.
     fn member_claim(&self) -> &str;
@@ -126,11 +130,8 @@ fn router<A: Api>(api: A) -> Router {
             let (request, body) = request.into_parts();
             let mut methods = A::ROUTES.iter().filter(|it| it.path == path);
             let asked = request.method.as_str();
-            let Some(route) = methods.clone().find(|it| it.method.as_str() == asked) else {
-                let first = methods.next().map_or("", |it| it.method.as_str()).to_owned();
-                return not_allowed(
-                    &methods.fold(first, |all, it| all + ", " + it.method.as_str()),
-                );
+            let Some(route) = methods.find(|it| it.method.as_str() == asked) else {
+                return not_allowed(&methods_of::<A>(path).join(", "));
             };
             match answer(&*api, route, &parameters, &request, body).await {
                 Ok(answered) => respond_with(answered),
@@ -142,13 +143,36 @@ fn router<A: Api>(api: A) -> Router {
         };
         router = router.route(path, any(answer));
     }
-    let nothing = async |request: Parts| {
-        let context = request.extensions.get::<RequestContext>();
-        // A route that took the path before it was decoded has taken something for an id.
-        let chosen = check_route(A::OTHERWISE, request.uri.path(), context);
-        problem(chosen.err().unwrap_or(ProblemKind::NotFound).into())
-    };
-    router.fallback(nothing).with_state(Arc::new(api))
+    for (index, (_, path)) in A::ELSEWHERE.iter().enumerate() {
+        let is_own = A::ROUTES.iter().any(|it| it.path == *path);
+        if is_own || A::ELSEWHERE.iter().take(index).any(|(_, it)| it == path) {
+            continue;
+        }
+        let answer = async move |request: Parts| {
+            let methods = methods_of::<A>(path);
+            if methods.contains(&request.method.as_str()) {
+                return nothing::<A>(&request);
+            }
+            not_allowed(&methods.join(", "))
+        };
+        router = router.route(path, any(answer));
+    }
+    router.fallback(async |request: Parts| nothing::<A>(&request)).with_state(Arc::new(api))
+}
+
+/// By which methods a path can be asked for, of this function or of others.
+fn methods_of<A: Api>(path: &str) -> Vec<&'static str> {
+    let own = A::ROUTES.iter().filter(|it| it.path == path).map(|it| it.method.as_str());
+    let others = A::ELSEWHERE.iter().filter(|(_, it)| *it == path);
+    own.chain(others.map(|(method, _)| method.as_str())).collect()
+}
+
+/// The answer where there is nothing.
+fn nothing<A: Api>(request: &Parts) -> Response<Body> {
+    let context = request.extensions.get::<RequestContext>();
+    // A route that took the path before it was decoded has taken something for an id.
+    let chosen = check_route(A::OTHERWISE, request.uri.path(), context);
+    problem(chosen.err().unwrap_or(ProblemKind::NotFound).into())
 }
 
 async fn answer<A: Api>(
@@ -185,10 +209,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::{
-        body::BODY_BYTES_MAX,
-        route::{Method, Who},
-    };
+    use crate::api::{body::BODY_BYTES_MAX, route::Who};
 
     /// Says what arrived.
     struct Echo;
@@ -201,7 +222,12 @@ mod tests {
             route(Method::Patch, "/v1/members/me/x", BodyKind::MergePatch),
             route(Method::Post, "/v1/orders/{order_id}/x", BodyKind::Json),
         ];
-        const OTHERWISE: Option<&'static str> = None;
+        const OTHERWISE: Option<&'static str> = Some("$default");
+        const ELSEWHERE: &'static [(Method, &'static str)] = &[
+            (Method::Put, "/v1/members/{id}/y"),
+            (Method::Get, "/v1/members/{id}/y"),
+            (Method::Put, "/v1/members/me/x"),
+        ];
 
         fn member_claim(&self) -> &'static str {
             "sub"
@@ -279,8 +305,16 @@ mod tests {
     fn a_path_that_does_not_take_a_method_names_those_that_it_takes() {
         for method in ["POST", "DELETE", "BREW"] {
             let event = event(method, "$default", "/v1/members/me/x", "", &Value::Null);
-            assert_eq!(ask(&event), json!([405, "method-not-allowed", "GET, PATCH"]), "{method}");
+            assert_eq!(
+                ask(&event),
+                json!([405, "method-not-allowed", "GET, PATCH, PUT"]),
+                "{method}"
+            );
+            let event = self::event(method, "$default", "/v1/members/m1/y", "", &Value::Null);
+            assert_eq!(ask(&event), json!([405, "method-not-allowed", "PUT, GET"]), "{method}");
         }
+        let elsewhere = event("PUT", "$default", "/v1/members/m1/y", "", &Value::Null);
+        assert_eq!(ask(&elsewhere)[0], 404, "API Gateway brings it to the other function");
         let other = event("POST", "$default", "/v1/nothing", "", &Value::Null);
         assert_eq!(ask(&other)[0], 404);
     }
