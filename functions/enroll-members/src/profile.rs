@@ -118,9 +118,11 @@ where
                 profile.signals.push(own);
             }
         }
-        // The oldest of all say least.
-        let more = profile.signals.len().saturating_sub(SIGNALS_MAX);
-        profile.signals.drain(..more);
+        // Of phone numbers the oldest say least; by changing theirs, nobody rids themselves of anything else.
+        while profile.signals.len() > SIGNALS_MAX {
+            let oldest = profile.signals.iter().position(|it| it.kind == SignalKind::Phone);
+            profile.signals.remove(oldest.unwrap_or(0));
+        }
     }
 
     /// Finds a member by something personal.

@@ -69,6 +69,17 @@ impl ExternalId {
     }
 }
 
+/// Reads the id of whoever enrolls, which stands in keys, entries and events for ever: nothing by which
+/// somebody can be reached.
+fn read_member_id(text: &str) -> Result<MemberId, String> {
+    if text.contains(['@', '+']) {
+        return Err(
+            "the shop's id of the member, never a mail address or a phone number".to_owned()
+        );
+    }
+    MemberId::try_from(text).map_err(|it| it.to_string())
+}
+
 const EXTERNAL_ID: &str = "a text of 1 to 128 bytes, without control characters";
 
 /// The signs by which two members may be taken for one person, as far as somebody knows them.
@@ -446,7 +457,7 @@ impl Enroll {
             let signals = signals.as_ref().map(read_signals);
             let patch = |it: Patch<Vec<ExternalId>>| it.apply(None).unwrap_or_default();
             Some(Self {
-                member_id: it.value("member_id", it.text(|text| MemberId::try_from(text))),
+                member_id: it.value("member_id", it.text(read_member_id)),
                 customer_id: it.value("customer_id", it.text(ExternalId::read)),
                 card: it.value("card", it.text(ExternalId::read)),
                 phone: it.value("phone", it.text(|text| Phone::try_from(text))),
@@ -1053,6 +1064,17 @@ mod tests {
             "referral_code": "oooo0-ooool", "source": "store-12",
             "signals": {"phone": ["+442079460958"], "card": ["f1"], "device": [], "address": null}
         })
+    }
+
+    #[test]
+    fn nobody_is_enrolled_under_what_they_can_be_reached_by() {
+        for id in ["member@shop.example", "+442079460958"] {
+            let found = mistakes(enroll(&json!({"member_id": id})));
+
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].1.contains("never a mail address"), "{found:?}");
+            assert!(!found[0].1.contains(id), "{found:?}");
+        }
     }
 
     fn enroll(body: &Value) -> Result<Enroll, BodyError> {

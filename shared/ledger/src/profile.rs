@@ -167,7 +167,7 @@ pub struct Contact<T> {
 /// How many identities a member may have: each is an item of the transaction that changes it.
 pub const IDENTITIES_MAX: usize = 8;
 /// How many signals a member may have, likewise.
-pub const SIGNALS_MAX: usize = 16;
+pub const SIGNALS_MAX: usize = 20;
 
 /// All that is kept of a person.
 ///

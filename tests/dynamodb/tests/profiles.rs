@@ -606,14 +606,14 @@ async fn a_change_that_no_store_could_make_is_refused_before_it_is_sent() {
     let skipping = ProfileChange { expected: 5, ..good() };
     let both_ways = ProfileChange { release: vec![phone], ..good() };
     let twice = ProfileChange { take: vec![phone, phone], ..good() };
-    let too_many = enrollment(Profile { signals: many(17).collect(), ..bare("m1", 1) });
+    let too_many = enrollment(Profile { signals: many(21).collect(), ..bare("m1", 1) });
 
     for change in [skipping, both_ways, twice, too_many] {
         let error = ledger.save_profile(&change).await.unwrap_err();
         assert!(matches!(error, LedgerError::Corrupt(_)), "{error:?}");
     }
     assert_eq!(wire.usage(), Usage::default());
-    let most = enrollment(Profile { signals: many(16).collect(), ..bare("m1", 1) });
+    let most = enrollment(Profile { signals: many(20).collect(), ..bare("m1", 1) });
     assert_eq!(ledger.save_profile(&most).await.unwrap(), Saved::Now);
 }
 
