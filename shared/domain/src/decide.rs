@@ -280,10 +280,10 @@ pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Dec
         Command::ReviewReferral { approves, reason, .. } => {
             work().review_referral(&request.id, *approves, reason, suspicion)
         }
-        Command::ClaimOrder { order_id, .. } => match holds {
+        Command::ClaimOrder { .. } => match holds {
             Held::Order(OrderState { member_id: None, record: Some(record) }) => {
                 account.membership.check_open()?;
-                work().claim(order_id, record, request.at)
+                work().claim(record)
             }
             Held::Order(OrderState { member_id: Some(_), .. }) => Err(Rejection::OrderHasMember),
             Held::Order(OrderState { record: None, .. }) => Err(Rejection::OrderRefused),
@@ -317,12 +317,19 @@ pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Dec
                 Err(Rejection::NothingSpent)
             }
         },
-        Command::OpenAccount { opening, .. } => work().open(opening, request.at),
+        Command::OpenAccount { opening, .. } => {
+            account.membership.check_open()?;
+            work().open(opening, request.at)
+        }
         Command::Extend { through, reason, .. } => work().extend(*through, reason),
         Command::Reinstate { points, through, reason, .. } => {
+            account.membership.check_open()?;
             work().reinstate(*points, *through, reason)
         }
-        Command::AddMeasure { new, .. } => work().add_measure(new, request.at),
+        Command::AddMeasure { new, .. } => {
+            account.membership.check_open()?;
+            work().add_measure(new, request.at)
+        }
         Command::OverrideLevel { set, reason, .. } => work().override_level(set, reason),
         Command::LiftOverride { reason, .. } => work().lift_override(reason),
         Command::Measure { .. } => work().measure_anew(),
@@ -438,13 +445,8 @@ impl<'a> Work<'a> {
     }
 
     /// Answers [`Command::ClaimOrder`]: a guest's order becomes a member's, as if it came only now, with what
-    /// refunds left of it.
-    fn claim(
-        mut self,
-        order_id: &OrderId,
-        guest: &OrderRecord,
-        paid_at: Timestamp,
-    ) -> Result<Decision, Rejection> {
+    /// refunds left of it. It is nothing that a friend was brought to, so no referral waits for it.
+    fn claim(mut self, guest: &OrderRecord) -> Result<Decision, Rejection> {
         due::happen(&mut self)?;
         let record = self.claimed(guest)?;
         let eligible = record.eligible()?;
@@ -467,7 +469,6 @@ impl<'a> Work<'a> {
         if counts {
             self.measure(Month::of(today))?;
         }
-        self.watch_order(order_id, paid_at, &record)?;
         Ok(self.done(true))
     }
 
