@@ -104,6 +104,12 @@ impl Accounts for DynamoDbLedger {
     }
 }
 
+/// DynamoDB did not do what was asked. Its text is not in here: it may quote what was to be written, and a
+/// profile is nothing for a log.
+#[derive(Debug, thiserror::Error)]
+#[error("DynamoDB says {0}")]
+struct NotDone(String);
+
 /// What an error of the SDK means for whoever asked.
 ///
 /// What is wrong with our request, or with our rights, stays wrong; all else may work if asked again.
@@ -111,28 +117,29 @@ fn failed<E>(operation: &'static str, error: SdkError<E>) -> LedgerError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-        Some(
+    if let Some(said) = error.as_service_error() {
+        let code = said.code().unwrap_or("without a code");
+        let source = Box::new(NotDone(code.to_owned()));
+        return match code {
             "ValidationException"
             | "SerializationException"
             | "IdempotentParameterMismatchException"
-            | "ItemCollectionSizeLimitExceededException",
-        ) => LedgerError::Corrupt(Box::new(error)),
-        Some(
+            | "ItemCollectionSizeLimitExceededException" => LedgerError::Corrupt(source),
             "AccessDeniedException"
             | "ResourceNotFoundException"
             | "ExpiredTokenException"
             | "InvalidSignatureException"
             | "MissingAuthenticationTokenException"
-            | "UnrecognizedClientException",
-        ) => LedgerError::NotAllowed { operation, source: Box::new(error) },
-        _ if matches!(error, SdkError::ConstructionFailure(_)) => {
-            LedgerError::Corrupt(Box::new(error))
-        }
-        // Without credentials there is no call.
-        _ if matches!(&error, SdkError::DispatchFailure(it) if !it.is_io() && !it.is_timeout()) => {
-            LedgerError::NotAllowed { operation, source: Box::new(error) }
-        }
-        _ => LedgerError::Unavailable { operation, source: Box::new(error) },
+            | "UnrecognizedClientException" => LedgerError::NotAllowed { operation, source },
+            _ => LedgerError::Unavailable { operation, source },
+        };
     }
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return LedgerError::Corrupt(Box::new(error));
+    }
+    // Without credentials there is no call.
+    if matches!(&error, SdkError::DispatchFailure(it) if !it.is_io() && !it.is_timeout()) {
+        return LedgerError::NotAllowed { operation, source: Box::new(error) };
+    }
+    LedgerError::Unavailable { operation, source: Box::new(error) }
 }
