@@ -51,10 +51,10 @@ struct Function {
 }
 
 const FUNCTIONS: [Function; 7] = [
-    Function { name: "accrue-points", zip_bytes_max: 2_200_000 },
+    Function { name: "accrue-points", zip_bytes_max: 2_350_000 },
     Function { name: "enroll-members", zip_bytes_max: 2_800_000 },
-    Function { name: "evaluate-tier", zip_bytes_max: 2_300_000 },
-    Function { name: "expire-points", zip_bytes_max: 2_250_000 },
+    Function { name: "evaluate-tier", zip_bytes_max: 2_400_000 },
+    Function { name: "expire-points", zip_bytes_max: 2_350_000 },
     Function { name: "issue-referral-reward", zip_bytes_max: 2_300_000 },
     Function { name: "member-api", zip_bytes_max: 2_800_000 },
     Function { name: "publish-events", zip_bytes_max: 1_850_000 },
