@@ -141,6 +141,8 @@ fn kind(id: &CommandId) -> &'static str {
             "the referral"
         }
         CommandId::Claim(_) => "the claim",
+        CommandId::Redemption(..) | CommandId::RedemptionStep(..) => "the redemption",
+        CommandId::Counterpart(..) => "the other side",
     }
 }
 

@@ -194,7 +194,7 @@ where
             WantedStatus::Frozen => (NewStatus::Frozen, "frozen"),
             WantedStatus::Closed => (NewStatus::Closed, "closed"),
         };
-        if wanted != NewStatus::Frozen && asked.caller != Caller::Staff {
+        if wanted != NewStatus::Frozen && !matches!(asked.caller, Caller::Staff { .. }) {
             return Err(ProblemKind::StaffOnly.into());
         }
         let client = actor(asked.context()).ok_or(ProblemKind::Unauthenticated)?;
@@ -226,8 +226,8 @@ fn who(caller: &Caller, named: Option<&MemberId>) -> Result<MemberId, Refused> {
     match (caller, named) {
         (Caller::Member(own), Some(named)) if own != named => Err(ProblemKind::OtherMember.into()),
         (Caller::Member(own), _) => Ok(own.clone()),
-        (Caller::Service { .. } | Caller::Staff, Some(named)) => Ok(named.clone()),
-        (Caller::Service { .. } | Caller::Staff, None) => {
+        (Caller::Service { .. } | Caller::Staff { .. }, Some(named)) => Ok(named.clone()),
+        (Caller::Service { .. } | Caller::Staff { .. }, None) => {
             let path = "member_id".to_owned();
             let expected = "the shop's id of the member".to_owned();
             Err(wrong(ProblemKind::InvalidBody, &[Mistake { path, expected }]))

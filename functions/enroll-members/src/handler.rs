@@ -1,20 +1,15 @@
 //! What the function works with, and what answers which route.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use lambda_http::{lambda_runtime::LambdaEvent, request::LambdaRequest, tower::Service};
-use loyalty_contracts::{
-    body::{BodyError, Mistake},
-    problem::{Problem, ProblemKind},
-};
+use loyalty_contracts::{body::Mistake, problem::ProblemKind};
 use loyalty_domain::{
     account::Account,
     code::ReferralCode,
     decide::Rejection,
     id::{MemberId, OrderId},
     membership::Status,
-    program::{Program, in_force},
+    program::Program,
 };
 use loyalty_ledger::{
     Ledger, LedgerError, Patience, Reading,
@@ -23,10 +18,12 @@ use loyalty_ledger::{
     statement::Accounts,
 };
 use loyalty_runtime::{
-    api::{self, Answered, Asked, Refused, caller::Caller, query},
+    api::{self, Answered, Asked, Refused, caller::Caller, query, write::program_at},
     secret::{HashKey, NoRandom},
 };
 use serde::Serialize;
+
+pub(crate) use loyalty_runtime::api::respond::{wrong, wrong_body};
 
 use crate::{
     hash::Hashes,
@@ -67,11 +64,6 @@ pub(crate) struct Desk<S, P, O, C, R, W> {
     pub(crate) door: Door<S, P, O, C, R, W>,
     pub(crate) hashes: Hashes,
 }
-
-/// There is nothing to decide by.
-#[derive(Debug, thiserror::Error)]
-#[error("no version of the program is in force")]
-struct NoProgram;
 
 /// A path says less than its route does: a bug of ours.
 #[derive(Debug, thiserror::Error)]
@@ -131,16 +123,16 @@ where
         match asked.operation {
             Operation::Enroll => self.enroll(&asked).await,
             Operation::Lookup => self.look_up(&asked.body).await,
-            Operation::Profile => self.show_profile(member_of(&asked)?).await,
-            Operation::ChangeProfile => self.change_profile(member_of(&asked)?, &asked).await,
-            Operation::Activate => self.activate(member_of(&asked)?, &asked.body).await,
-            Operation::SendCode => self.send_another(member_of(&asked)?, &asked.body).await,
-            Operation::SetStatus => self.set_status(member_of(&asked)?, &asked).await,
-            Operation::Referrals => self.show_referrals(member_of(&asked)?, &asked).await,
-            Operation::ReplaceCode => self.replace_code(member_of(&asked)?, &asked.body).await,
+            Operation::Profile => self.show_profile(asked.member()?).await,
+            Operation::ChangeProfile => self.change_profile(asked.member()?, &asked).await,
+            Operation::Activate => self.activate(asked.member()?, &asked.body).await,
+            Operation::SendCode => self.send_another(asked.member()?, &asked.body).await,
+            Operation::SetStatus => self.set_status(asked.member()?, &asked).await,
+            Operation::Referrals => self.show_referrals(asked.member()?, &asked).await,
+            Operation::ReplaceCode => self.replace_code(asked.member()?, &asked.body).await,
             Operation::KeepContact => self.keep_contact(&order_of(&asked)?, &asked.body).await,
             Operation::MakeClaimLink => self.make_claim_link(&order_of(&asked)?, &asked.body),
-            Operation::Claim => self.claim(member_of(&asked)?, &asked.body).await,
+            Operation::Claim => self.claim(asked.member()?, &asked.body).await,
         }
     }
 }
@@ -159,10 +151,7 @@ where
 
     /// The program that is in force at `at`.
     pub(crate) async fn program_at(&self, at: Timestamp) -> Result<Program, Refused> {
-        let programs: Arc<[Program]> = self.door.programs.programs().await?;
-        // Whoever deploys adds one, and then the same request succeeds.
-        let program = in_force(&programs, at).cloned();
-        program.ok_or_else(|| Refused::because(ProblemKind::Unavailable, NoProgram))
+        program_at(&self.door.programs, at).await
     }
 
     /// The newest profile of a member.
@@ -194,15 +183,6 @@ where
     }
 }
 
-/// The member that a request is about: the one whom the path names, or the caller.
-fn member_of<'a>(asked: &'a Asked<'_, Operation>) -> Result<&'a MemberId, Refused> {
-    match (&asked.named, &asked.caller) {
-        (Some(named), _) => Ok(named),
-        (None, Caller::Member(own)) => Ok(own),
-        (None, Caller::Service { .. } | Caller::Staff) => Err(ProblemKind::CallerIsNoMember.into()),
-    }
-}
-
 /// The order that the path names.
 fn order_of(asked: &Asked<'_, Operation>) -> Result<OrderId, Refused> {
     let named = asked.other.and_then(|it| OrderId::try_from(it).ok());
@@ -218,27 +198,6 @@ pub(crate) const fn word(status: Status) -> &'static str {
         Status::Frozen => "frozen",
         Status::Closed => "closed",
     }
-}
-
-/// What is said where a body says what cannot be done.
-pub(crate) fn wrong_body(error: BodyError) -> Refused {
-    match error {
-        BodyError::NotJson { .. } => ProblemKind::BodyNotJson.into(),
-        BodyError::Wrong(mistakes) => wrong(ProblemKind::InvalidBody, &mistakes),
-    }
-}
-
-/// `kind`, with the places that are wrong.
-pub(crate) fn wrong(kind: ProblemKind, mistakes: &[Mistake]) -> Refused {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        #[serde(flatten)]
-        problem: Problem,
-        mistakes: &'a [Mistake],
-    }
-
-    let document = serde_json::to_string(&Document { problem: kind.document(), mistakes });
-    Refused { document: document.ok(), ..kind.into() }
 }
 
 /// What is said where only a service or staff may say what a member did.
@@ -265,8 +224,10 @@ pub(crate) fn refusal(rejection: &Rejection) -> Refused {
         Rejection::OrderHasMember => ProblemKind::OrderTaken,
         Rejection::NoSuchOrder | Rejection::OrderRefused => ProblemKind::OrderNotFound,
         Rejection::StatusUnchanged => ProblemKind::AlreadyActive,
+        Rejection::MergedAlready => ProblemKind::MemberMerged,
         Rejection::AccountPending
         | Rejection::NothingToReview
+        | Rejection::PointsDoNotPay
         | Rejection::CurrencyNotInProgram { .. }
         | Rejection::EditOvertaken
         | Rejection::LineRepeated { .. }
@@ -276,13 +237,43 @@ pub(crate) fn refusal(rejection: &Rejection) -> Refused {
         | Rejection::TooManyMonths
         | Rejection::LevelNotInProgram { .. }
         | Rejection::MonthNotReached { .. }
+        | Rejection::HoldTooLong { .. }
         | Rejection::AmountIsZero
         | Rejection::NothingSpent
         | Rejection::MoreThanSpent { .. }
+        | Rejection::NoSuchReward
+        | Rejection::RewardNotActive { .. }
+        | Rejection::RewardNotYet { .. }
+        | Rejection::RewardOver
+        | Rejection::LevelNotAllowed
+        | Rejection::ChannelNotAllowed
+        | Rejection::RewardLimitReached { .. }
+        | Rejection::TooManyCounted
+        | Rejection::PriceChanged { .. }
+        | Rejection::SoldOut
+        | Rejection::NoSuchRedemption
+        | Rejection::RedemptionIs { .. }
+        | Rejection::NoSuchHold
+        | Rejection::MoreThanHeld { .. }
+        | Rejection::TooManyHolds
+        | Rejection::MoreThanOrderAllows { .. }
+        | Rejection::FewerThanMinimum { .. }
         | Rejection::InsufficientPoints { .. }
         | Rejection::NothingToExtend
         | Rejection::MoreThanExpired { .. }
         | Rejection::EndIsOver { .. }
+        | Rejection::TransfersOff
+        | Rejection::OwnAccount
+        | Rejection::ReceiverNotActive
+        | Rejection::AccountTooNew { .. }
+        | Rejection::FewerThanLeast { .. }
+        | Rejection::TransferCapReached { .. }
+        | Rejection::NoSuchAdjustment
+        | Rejection::ApproverIsRequester
+        | Rejection::TooManyProposals
+        | Rejection::SameMember
+        | Rejection::IntoAlias
+        | Rejection::NotMerged
         | Rejection::NothingToLift
         | Rejection::TooManyTasks
         | Rejection::OutOfRange => return Refused::because(ProblemKind::Internal, Unexpected),

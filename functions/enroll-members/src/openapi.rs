@@ -148,6 +148,9 @@ fn operation(route: &Route) -> Described {
             Who::Service => "services that read",
             Who::Writer => "services that write",
             Who::Staff => "staff",
+            Who::Adjuster => "staff who adjust",
+            Who::Merger => "staff who merge",
+            Who::Editor => "who edits the catalogue",
         })
         .collect();
     let mut operation = OperationBuilder::new()
@@ -313,8 +316,14 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
     let is_written = route.body != BodyKind::None;
     let mut kinds = ProblemKind::ALL.to_vec();
     kinds.retain(|kind| match kind {
-        // No request of a path that is here; or of member-api.
-        ProblemKind::NotFound | ProblemKind::MethodNotAllowed => false,
+        // No request of a path that is here; or of member-api. Where a key is needed, it is in the body.
+        ProblemKind::NotFound
+        | ProblemKind::MethodNotAllowed
+        | ProblemKind::NobodyInToken
+        | ProblemKind::RequestKeyMissing
+        | ProblemKind::RequestKeyInvalid
+        | ProblemKind::RequestKeyReused
+        | ProblemKind::Refused => false,
         ProblemKind::Unauthenticated
         | ProblemKind::ScopeNotSufficient
         | ProblemKind::NoMemberInToken
@@ -354,6 +363,7 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
             Operation::Claim,
         ]),
         ProblemKind::MemberFrozen => is(&[Operation::Activate, Operation::SendCode]),
+        ProblemKind::MemberMerged => is(&[Operation::Enroll, Operation::Activate]),
         ProblemKind::AlreadyActive | ProblemKind::NoContact | ProblemKind::SentTooOften => {
             is(&[Operation::SendCode])
         }

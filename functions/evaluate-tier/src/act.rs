@@ -98,6 +98,9 @@ const fn kind(id: &CommandId) -> &'static str {
         | CommandId::Referral(_)
         | CommandId::ReferralReward(_)
         | CommandId::ReferralRevoked(_)
-        | CommandId::Claim(_) => "the id",
+        | CommandId::Claim(_)
+        | CommandId::Redemption(..)
+        | CommandId::RedemptionStep(..)
+        | CommandId::Counterpart(..) => "the id",
     }
 }

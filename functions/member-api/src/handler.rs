@@ -9,19 +9,20 @@ use loyalty_domain::{
     account::Account,
     due,
     id::MemberId,
-    points::OutOfRange,
     program::{Program, in_force},
 };
 use loyalty_ledger::{
-    Answer, Entry, Reading,
+    Reading,
     program::Programs,
-    statement::{Accounts, statement},
+    statement::{Accounts, find_owner, statement},
 };
-use loyalty_runtime::api::{self as runtime, Answered, Asked, Refused, caller::Caller};
+use loyalty_runtime::api::{
+    self as runtime, Answered, Asked, Refused, caller::Caller, cursor, write,
+};
 use serde::Serialize;
 
 use crate::{
-    cursor, query,
+    query,
     route::{ELSEWHERE, Method, OTHERWISE, Operation, ROUTES, Route},
 };
 
@@ -80,7 +81,7 @@ where
 
     const ROUTES: &'static [Route] = &ROUTES;
     const OTHERWISE: Option<&'static str> = Some(OTHERWISE);
-    const ELSEWHERE: &'static [(Method, &'static str)] = &ELSEWHERE;
+    const ELSEWHERE: &'static [&'static [(Method, &'static str)]] = &ELSEWHERE;
 
     fn member_claim(&self) -> &str {
         &self.member_claim
@@ -149,7 +150,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
     /// The account as it stands now.
     async fn present(&self, member_id: &MemberId, is_own: bool) -> Result<Present, Refused> {
         let now = (self.now)();
-        let known = self.accounts.find_account(member_id, Reading::Cheap).await?;
+        let (_, known) = find_owner(&self.accounts, member_id, Reading::Cheap).await?;
         let account = match known {
             Some(known) => known.account,
             None if is_own => Account::default(),
@@ -173,7 +174,7 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
         if page.entries.is_empty() && !is_own {
             return Err(ProblemKind::MemberNotFound.into());
         }
-        let entries = page.entries.iter().map(|it| wire_entry(it));
+        let entries = page.entries.iter().map(|it| write::shown(it));
         Answered::new(&api::Entries {
             entries: entries.collect::<Result<_, _>>()?,
             next: page.next.as_ref().map(cursor::write).transpose()?,
@@ -201,24 +202,4 @@ impl<A: Accounts, P: Programs, C: Fn() -> Timestamp> Api<A, P, C> {
 fn decisive(programs: &[Program], now: Timestamp) -> Result<&Program, Refused> {
     // Whoever deploys adds one, and then the same request succeeds.
     in_force(programs, now).ok_or_else(|| Refused::because(ProblemKind::Unavailable, NoProgram))
-}
-
-/// An entry of an account as it is shown.
-fn wire_entry(entry: &Entry) -> Result<api::Entry, OutOfRange> {
-    let events = match &entry.answer {
-        Answer::Accepted(events) => events.as_slice(),
-        // These leave every account alone, so none lists them.
-        Answer::Waiting(_) | Answer::Refused(_) => &[],
-    };
-    let sequence = entry.sequence.unwrap_or(0);
-    Ok(api::Entry {
-        id: api::entry_id(&entry.id, sequence),
-        sequence,
-        at: entry.at,
-        sent_at: entry.sent_at,
-        source: api::Source::from(&entry.id),
-        program_version: entry.program_version,
-        changes: events.iter().map(api::Change::try_from).collect::<Result<_, _>>()?,
-        balance: entry.balance.unwrap_or_default().into(),
-    })
 }

@@ -8,7 +8,6 @@
 //!
 //! Nothing here writes: it knows the ports that read, and its role can do no more.
 
-mod cursor;
 pub mod handler;
 #[cfg(feature = "openapi")]
 pub mod openapi;

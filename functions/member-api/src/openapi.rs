@@ -102,6 +102,9 @@ fn operation(route: &Route) -> Described {
             Who::Service => "services",
             Who::Writer => "services that write",
             Who::Staff => "staff",
+            Who::Adjuster => "staff who adjust",
+            Who::Merger => "staff who merge",
+            Who::Editor => "who edits the catalogue",
         })
         .collect();
     let mut operation = OperationBuilder::new()
@@ -205,8 +208,14 @@ fn problems_of(route: &Route) -> Vec<ProblemKind> {
         | ProblemKind::VersionConflict
         | ProblemKind::EnrolledOtherwise
         | ProblemKind::KeyReused
+        | ProblemKind::NobodyInToken
+        | ProblemKind::RequestKeyMissing
+        | ProblemKind::RequestKeyInvalid
+        | ProblemKind::RequestKeyReused
+        | ProblemKind::Refused
         | ProblemKind::MemberClosed
         | ProblemKind::MemberFrozen
+        | ProblemKind::MemberMerged
         | ProblemKind::IdentityTaken
         | ProblemKind::ReferralCodeUnknown
         | ProblemKind::ReferralCodeReplaced
@@ -261,6 +270,7 @@ fn example(operation: Operation) -> Value {
                 {"points": 52, "available_at": "2026-02-20T18:01:00Z", "usable_through": "2027-02-28"}
             ],
             "lots": [{"points": 120, "usable_through": "2027-01-31", "lot": "2027-01-31"}],
+            "holds": [],
             "tier": {
                 "level": "base-1", "name": "Member", "stage": "base", "rank": 0,
                 "benefits": {

@@ -2,10 +2,8 @@
 
 use loyalty_contracts::problem::ProblemKind;
 use loyalty_ledger::statement::Cursor;
-use loyalty_runtime::api::query;
 pub(crate) use loyalty_runtime::api::query::none;
-
-use crate::cursor;
+use loyalty_runtime::api::{cursor, query};
 
 /// Which page of entries.
 pub(crate) type Paging = query::Paging<Cursor>;

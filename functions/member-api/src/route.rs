@@ -31,9 +31,12 @@ pub enum Operation {
 /// what would be right.
 pub const OTHERWISE: &str = "$default";
 
-/// What `enroll-members` answers, in its order: what comes here of it has another method. A test of both holds them
-/// equal, since neither function may know the other.
-pub const ELSEWHERE: [(Method, &str); 18] = [
+/// What other functions answer: what comes here of it has another method. A test of all holds them equal, since no
+/// function may know another.
+pub const ELSEWHERE: [&[(Method, &str)]; 3] = [&ENROLL_MEMBERS, REDEEM_POINTS, STAFF_API];
+
+/// What `enroll-members` answers, in its order.
+pub const ENROLL_MEMBERS: [(Method, &str); 18] = [
     (Method::Post, "/v1/members"),
     (Method::Post, "/v1/members/lookup"),
     (Method::Get, "/v1/members/me/profile"),
@@ -52,6 +55,50 @@ pub const ELSEWHERE: [(Method, &str); 18] = [
     (Method::Put, "/v1/orders/{order_id}/contact"),
     (Method::Post, "/v1/orders/{order_id}/claim-link"),
     (Method::Post, "/v1/members/me/orders"),
+];
+
+/// What `redeem-points` answers, in its order.
+#[rustfmt::skip]
+pub const REDEEM_POINTS: &[(Method, &str)] = &[
+    (Method::Post, "/v1/members/me/transfers"),
+    (Method::Post, "/v1/members/{id}/transfers"),
+    (Method::Get, "/v1/rewards"),
+    (Method::Post, "/v1/members/me/redemptions"),
+    (Method::Get, "/v1/members/me/redemptions"),
+    (Method::Get, "/v1/members/me/redemptions/{redemption_id}"),
+    (Method::Post, "/v1/members/{id}/redemptions"),
+    (Method::Get, "/v1/members/{id}/redemptions"),
+    (Method::Get, "/v1/members/{id}/redemptions/{redemption_id}"),
+    (Method::Post, "/v1/members/{id}/redemptions/{redemption_id}/fulfill"),
+    (Method::Post, "/v1/members/{id}/redemptions/{redemption_id}/cancel"),
+    (Method::Post, "/v1/members/{id}/redemptions/{redemption_id}/refund"),
+    (Method::Post, "/v1/members/me/checkout/quotes"),
+    (Method::Post, "/v1/members/{id}/checkout/quotes"),
+    (Method::Post, "/v1/members/me/checkout/holds"),
+    (Method::Post, "/v1/members/{id}/checkout/holds"),
+    (Method::Post, "/v1/members/me/checkout/holds/{hold_id}/capture"),
+    (Method::Post, "/v1/members/{id}/checkout/holds/{hold_id}/capture"),
+    (Method::Post, "/v1/members/me/checkout/holds/{hold_id}/release"),
+    (Method::Post, "/v1/members/{id}/checkout/holds/{hold_id}/release"),
+];
+
+/// What `staff-api` answers, in its order.
+#[rustfmt::skip]
+pub const STAFF_API: &[(Method, &str)] = &[
+    (Method::Post, "/v1/members/{id}/notes"),
+    (Method::Get, "/v1/members/{id}/notes"),
+    (Method::Post, "/v1/members/{id}/adjustments"),
+    (Method::Get, "/v1/members/{id}/adjustments"),
+    (Method::Post, "/v1/members/{id}/adjustments/{adjustment_id}/review"),
+    (Method::Post, "/v1/members/{id}/merge"),
+    (Method::Post, "/v1/members/{id}/merge/undo"),
+    (Method::Get, "/v1/rewards/{reward_id}"),
+    (Method::Put, "/v1/rewards/{reward_id}"),
+    (Method::Post, "/v1/rewards/{reward_id}/pause"),
+    (Method::Post, "/v1/rewards/{reward_id}/resume"),
+    (Method::Post, "/v1/rewards/{reward_id}/retire"),
+    (Method::Post, "/v1/rewards/{reward_id}/stock"),
+    (Method::Post, "/v1/rewards/{reward_id}/codes"),
 ];
 
 /// Every route there is.

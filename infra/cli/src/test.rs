@@ -142,6 +142,8 @@ const STEPS: &[Step] = &[
             "--quiet",
             "--test",
             "stack",
+            "--test",
+            "spending",
         ],
     ),
     Step {

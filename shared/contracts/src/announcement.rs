@@ -12,26 +12,33 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::Balance,
+    adjustment::{AdjustmentEvent, Proposal},
     event::{
         self, Corrected, Earned, EarnedInLot, Event, GrantReason, GrantTakenBack, Granted, InForce,
         LevelAtRisk, LevelBefore, Opened, ReferralEvent, Settled,
     },
     expiry::Cause,
-    id::{CommandId, LevelId, MemberId, Operation, ReasonCode},
+    id::{CommandId, LevelId, MemberId, Operation, PairId, ReasonCode},
     membership::Status,
+    merge::{MergeEvent, Moved},
     money::{Currency, Minor},
     points::{self, OutOfRange},
     referral::{ReferralRefusal, SignalKind},
     tier::OverrideKind,
+    transfer::TransferEvent,
 };
 #[cfg(feature = "schemas")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::api::{LotUse, Points, Source, lot_uses, qualifier};
 #[cfg(feature = "schemas")]
 use crate::schema;
+use crate::{
+    api::{Adjusted, Direction, LotUse, Points, Source, lot_uses, qualifier},
+    checkout::{self, PointsCaptured, PointsHeld, PointsPayment, PointsReleased, PointsReturned},
+    reward::{self, RewardFulfilled, RewardIssued, RewardReturned},
+};
 
 /// Who says so, as the envelope of EventBridge names it.
 pub const SOURCE: &str = "loyalty";
@@ -115,6 +122,16 @@ pub enum What {
     PointsSpent(PointsSpent),
     /// `points.given_back`.
     PointsGivenBack(PointsGivenBack),
+    /// `points.held`.
+    PointsHeld(PointsHeld),
+    /// `points.captured`.
+    PointsCaptured(PointsCaptured),
+    /// `points.released`.
+    PointsReleased(PointsReleased),
+    /// `points.payment`.
+    PointsPayment(PointsPayment),
+    /// `points.returned`.
+    PointsReturned(PointsReturned),
     /// `tier.at_risk`.
     TierAtRisk(TierAtRisk),
     /// `tier.changed`.
@@ -135,6 +152,20 @@ pub enum What {
     MemberActivated(MemberActivated),
     /// `member.status_changed`.
     MemberStatusChanged(MemberStatusChanged),
+    /// `member.merged`.
+    MemberMerged(Merged),
+    /// `member.unmerged`.
+    MemberUnmerged(Unmerged),
+    /// `points.transferred_out`.
+    PointsTransferredOut(TransferredOut),
+    /// `points.transferred_in`.
+    PointsTransferredIn(TransferredIn),
+    /// `points.adjusted`.
+    PointsAdjusted(Adjusted),
+    /// `adjustment.proposed`.
+    AdjustmentProposed(AdjustmentProposed),
+    /// `adjustment.denied`.
+    AdjustmentDenied(AdjustmentDenied),
     /// `points.granted`.
     PointsGranted(PointsGranted),
     /// `points.grant_revoked`.
@@ -153,6 +184,14 @@ pub enum What {
     ReferralRefused(ReferralRefused),
     /// `referral.revoked`.
     ReferralRevoked(ReferralRevoked),
+    /// `reward.issued`.
+    RewardIssued(RewardIssued),
+    /// `reward.fulfilled`.
+    RewardFulfilled(RewardFulfilled),
+    /// `reward.cancelled`.
+    RewardCancelled(RewardReturned),
+    /// `reward.refunded`.
+    RewardRefunded(RewardReturned),
 }
 
 impl What {
@@ -169,6 +208,11 @@ impl What {
             Self::PointsReinstated(_) => "points.reinstated",
             Self::PointsSpent(_) => "points.spent",
             Self::PointsGivenBack(_) => "points.given_back",
+            Self::PointsHeld(_) => "points.held",
+            Self::PointsCaptured(_) => "points.captured",
+            Self::PointsReleased(_) => "points.released",
+            Self::PointsPayment(_) => "points.payment",
+            Self::PointsReturned(_) => "points.returned",
             Self::TierAtRisk(_) => "tier.at_risk",
             Self::TierChanged(_) => "tier.changed",
             Self::TierRenewed(_) => "tier.renewed",
@@ -179,6 +223,13 @@ impl What {
             Self::MemberEnrolled(_) => "member.enrolled",
             Self::MemberActivated(_) => "member.activated",
             Self::MemberStatusChanged(_) => "member.status_changed",
+            Self::MemberMerged(_) => "member.merged",
+            Self::MemberUnmerged(_) => "member.unmerged",
+            Self::PointsTransferredOut(_) => "points.transferred_out",
+            Self::PointsTransferredIn(_) => "points.transferred_in",
+            Self::PointsAdjusted(_) => "points.adjusted",
+            Self::AdjustmentProposed(_) => "adjustment.proposed",
+            Self::AdjustmentDenied(_) => "adjustment.denied",
             Self::PointsGranted(_) => "points.granted",
             Self::PointsGrantRevoked(_) => "points.grant_revoked",
             Self::ReferralPending(_) => "referral.pending",
@@ -188,6 +239,10 @@ impl What {
             Self::ReferralRewarded(_) => "referral.rewarded",
             Self::ReferralRefused(_) => "referral.refused",
             Self::ReferralRevoked(_) => "referral.revoked",
+            Self::RewardIssued(_) => "reward.issued",
+            Self::RewardFulfilled(_) => "reward.fulfilled",
+            Self::RewardCancelled(_) => "reward.cancelled",
+            Self::RewardRefunded(_) => "reward.refunded",
         }
     }
 }
@@ -598,6 +653,127 @@ pub struct MemberStatusChanged {
     pub reason: Option<String>,
 }
 
+/// A member gave points to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TransferredOut {
+    /// The transfer: the same for both.
+    pub transfer_id: String,
+    /// To whom.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub to_member_id: String,
+    /// How many.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// Which lots gave how many.
+    pub lots: Vec<LotUse>,
+}
+
+/// Points came from another member as a gift.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct TransferredIn {
+    /// The transfer: the same for both.
+    pub transfer_id: String,
+    /// From whom.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::Id"))]
+    pub from_member_id: String,
+    /// How many.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// How many of them paid a debt instead, those that end first.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt_paid: u64,
+    /// How many came with which last day, before any of them paid a debt.
+    pub lots: Vec<LotUse>,
+}
+
+/// Staff want to add points or take them off, and a second person is to decide about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct AdjustmentProposed {
+    /// The adjustment.
+    pub adjustment_id: String,
+    /// Who asked for it, and cannot decide about it.
+    pub requested_by: String,
+    /// Which way.
+    pub direction: Direction,
+    /// How many points.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// The last day on which they could be used. `null`: as the program says, or they are to be taken off.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Day>"))]
+    pub through: Option<Date>,
+    /// The code of the reason that staff gave.
+    pub reason: String,
+    /// What staff wrote about it, which is kept with the member's personal data.
+    pub note_id: Option<String>,
+}
+
+/// A second person did not want an adjustment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct AdjustmentDenied {
+    /// The adjustment.
+    pub adjustment_id: String,
+    /// Who had asked for it.
+    pub requested_by: String,
+    /// The code of the reason that the second person gave.
+    pub reason: String,
+}
+
+/// Two members became one. Both are told, each with what went and came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct Merged {
+    /// The merge, by which it can be undone.
+    pub merge_id: String,
+    /// Which of the two the event is about.
+    pub side: MergeSide,
+    /// The other one.
+    pub other_member_id: String,
+    /// Points that could be used and went with it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub points: u64,
+    /// Points on their way that went with it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub pending: u64,
+    /// Points that are held for checkouts and went with it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub held: u64,
+    /// What was owed and went with it.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt: u64,
+    /// How many points then paid what is owed.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub debt_paid: u64,
+    /// The code of the reason that staff gave.
+    pub reason: String,
+}
+
+/// Which of two members who became one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub enum MergeSide {
+    /// The one whose id became a name for the other's account.
+    Left,
+    /// The one whose account goes on.
+    Joined,
+}
+
+/// Two members who had become one are two again. Both are told, each with what went and came, as far as it was there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(JsonSchema))]
+pub struct Unmerged {
+    /// What went back, and to whom.
+    #[serde(flatten)]
+    pub moved: Merged,
+    /// How many of the points that had come were used or gone since; 0 on the other side.
+    #[cfg_attr(feature = "schemas", schemars(with = "schema::WholePoints"))]
+    pub missing: u64,
+}
+
 /// Whether somebody is a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -912,6 +1088,11 @@ fn happened_at(entry: &Happened<'_>, event: &Event) -> Timestamp {
         | Event::StatusChanged { .. }
         | Event::Granted(_)
         | Event::GrantTakenBack(_)
+        | Event::Checkout(_)
+        | Event::Redemption(_)
+        | Event::Transfer(_)
+        | Event::Adjustment(_)
+        | Event::Merge(_)
         | Event::Referral(_) => event.fell_due_at().unwrap_or(entry.at),
     }
 }
@@ -1033,6 +1214,116 @@ fn told(entry: &CommandId, event: &Event) -> Result<Vec<What>, NotAnnounced> {
         Event::Granted(granted) => told_of_grant(granted),
         Event::GrantTakenBack(taken) => vec![told_of_grant_taken_back(taken)?],
         Event::Referral(referral) => told_of_referral(referral),
+        Event::Checkout(it) => checkout::told(entry, it)?,
+        Event::Redemption(it) => vec![reward::told(it)?],
+        Event::Transfer(it) => vec![told_of_transfer(it)?],
+        Event::Adjustment(it) => vec![told_of_adjustment(it)?],
+        Event::Merge(it) => told_of_merge(entry, it)?,
+    })
+}
+
+fn told_of_transfer(event: &TransferEvent) -> Result<What, OutOfRange> {
+    let points = event.points()?.get();
+    Ok(match event {
+        TransferEvent::Sent { to, transfer, uses, caps: _ } => {
+            What::PointsTransferredOut(TransferredOut {
+                transfer_id: transfer.to_string(),
+                to_member_id: to.as_str().to_owned(),
+                points,
+                lots: lot_uses(uses),
+            })
+        }
+        TransferEvent::Received { from, transfer, lots, debt_paid } => {
+            What::PointsTransferredIn(TransferredIn {
+                transfer_id: transfer.to_string(),
+                from_member_id: from.as_str().to_owned(),
+                points,
+                debt_paid: debt_paid.get(),
+                lots: lot_uses(lots),
+            })
+        }
+    })
+}
+
+fn told_of_adjustment(event: &AdjustmentEvent) -> Result<What, OutOfRange> {
+    Ok(match event {
+        AdjustmentEvent::Proposed(Proposal { id, requester, new }) => {
+            let (direction, through) = Direction::of(new.change);
+            What::AdjustmentProposed(AdjustmentProposed {
+                adjustment_id: id.to_string(),
+                requested_by: requester.as_str().to_owned(),
+                direction,
+                points: new.points.get(),
+                through,
+                reason: new.reason.as_str().to_owned(),
+                note_id: new.note.map(|it| it.to_string()),
+            })
+        }
+        AdjustmentEvent::Made { adjustment, effect, reason, note, approved } => {
+            What::PointsAdjusted(Adjusted::of(
+                *adjustment,
+                effect,
+                reason,
+                (*note, approved.as_ref()),
+            )?)
+        }
+        AdjustmentEvent::Denied { adjustment, requester, reason } => {
+            What::AdjustmentDenied(AdjustmentDenied {
+                adjustment_id: adjustment.to_string(),
+                requested_by: requester.as_str().to_owned(),
+                reason: reason.as_str().to_owned(),
+            })
+        }
+    })
+}
+
+fn told_of_merge(entry: &CommandId, event: &MergeEvent) -> Result<Vec<What>, OutOfRange> {
+    let total = |uses: &[event::LotUse]| points::Points::total(uses.iter().map(|it| it.points));
+    let moved =
+        |side, other: &MemberId, merge: PairId, moved: &Moved, debt_paid, reason: &ReasonCode| {
+            let lots = moved.lots.iter().map(|it| it.lot.points);
+            Ok(Merged {
+                merge_id: merge.to_string(),
+                side,
+                other_member_id: other.as_str().to_owned(),
+                points: points::Points::total(lots)?.get(),
+                pending: points::Points::total(moved.pending.iter().map(|it| it.points))?.get(),
+                held: moved.held()?.get(),
+                debt: moved.debt.get(),
+                debt_paid,
+                reason: reason.as_str().to_owned(),
+            })
+        };
+    Ok(match event {
+        MergeEvent::Left { into, merge, moved: it, reason, .. } => {
+            vec![What::MemberMerged(moved(MergeSide::Left, into, *merge, it, 0, reason)?)]
+        }
+        MergeEvent::Joined { from, merge, moved: it, debt_paid, reason, .. } => {
+            let paid = it.lots.iter().map(|it| it.debt_paid);
+            let paid = points::Points::total(paid.chain([total(debt_paid)?]))?.get();
+            vec![What::MemberMerged(moved(MergeSide::Joined, from, *merge, it, paid, reason)?)]
+        }
+        MergeEvent::Parted { from, merge, returned, debt_paid, level, missing, reason, .. } => {
+            let paid = total(debt_paid)?.get();
+            let moved = moved(MergeSide::Joined, from, *merge, returned, paid, reason)?;
+            let missing = missing.get();
+            let mut told = vec![What::MemberUnmerged(Unmerged { moved, missing })];
+            if let Some(it) = level {
+                let through = it.tier.valid_through;
+                told.extend(told_of_level(
+                    &it.level,
+                    through,
+                    Some(&it.before),
+                    reasons(entry).lowered,
+                ));
+            }
+            told
+        }
+        MergeEvent::Restored { from, merge, returned, debt_paid, reason } => {
+            let paid = total(debt_paid)?.get();
+            let moved = moved(MergeSide::Left, from, *merge, returned, paid, reason)?;
+            vec![What::MemberUnmerged(Unmerged { moved, missing: 0 })]
+        }
     })
 }
 
@@ -1060,7 +1351,10 @@ fn told_of_status(entry: &CommandId, status: Status, reason: Option<&ReasonCode>
         | CommandId::Referral(_)
         | CommandId::ReferralReward(_)
         | CommandId::ReferralRevoked(_)
-        | CommandId::Claim(_) => {
+        | CommandId::Claim(_)
+        | CommandId::Redemption(..)
+        | CommandId::RedemptionStep(..)
+        | CommandId::Counterpart(..) => {
             let reason = reason.map(|it| it.as_str().to_owned());
             vec![What::MemberStatusChanged(MemberStatusChanged { status: new, reason })]
         }
@@ -1311,9 +1605,21 @@ const fn reasons(entry: &CommandId) -> Reasons {
         | CommandId::Change(..)
         | CommandId::Cancel(_)
         | CommandId::Claim(_)
+        | CommandId::Redemption(..)
+        | CommandId::RedemptionStep(..)
+        | CommandId::Counterpart(..)
         | CommandId::Request {
             operation:
-                Operation::Spend
+                Operation::Hold
+                | Operation::Capture
+                | Operation::Release
+                | Operation::Redeem
+                | Operation::Transfer
+                | Operation::Adjust
+                | Operation::ReviewAdjustment
+                | Operation::Merge
+                | Operation::UndoMerge
+                | Operation::Spend
                 | Operation::GiveBack
                 | Operation::Extend
                 | Operation::Reinstate
@@ -1377,7 +1683,7 @@ fn expired(points: points::Points, from: ExpiredFrom, debt_paid: u64, lot: Optio
     What::PointsExpired(PointsExpired { points: points.get(), from, debt_paid, lot })
 }
 
-fn order_id(entry: &CommandId) -> Result<String, NotAnnounced> {
+pub(crate) fn order_id(entry: &CommandId) -> Result<String, NotAnnounced> {
     let order_id = entry.order_id().ok_or(NotAnnounced::NoOrder)?;
     Ok(order_id.as_str().to_owned())
 }

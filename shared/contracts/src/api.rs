@@ -3,18 +3,28 @@
 //! Points are whole numbers and amounts are whole minor units of the currency beside them, both up to
 //! 2^63 - 1. Rates are exact decimals, as text. Days are business days in the program's time zone.
 
+#![cfg_attr(
+    feature = "openapi",
+    allow(
+        clippy::large_stack_arrays,
+        reason = "what is derived for the document runs when it is made"
+    )
+)]
+
 use std::cmp::Ordering;
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance},
+    adjustment::{Adjustment, AdjustmentChange, AdjustmentEvent, Approved, Proposal},
     calendar::{ExpiryRounding, Month},
     decide::Rejection,
     earning::Gives,
     event::{self, Event, GrantReason, ReferralEvent, Settled},
     expiry::{Cause, DayOfYear, Expiry, NEVER},
-    id::{CommandId, MemberId, Operation},
+    id::{AdjustmentId, CommandId, MemberId, NoteId, Operation, ReasonCode, RedemptionStep},
     membership,
+    merge::{MergeEvent, Moved},
     money::{Currency, Minor, Spend},
     points::{self, OutOfRange},
     program::{self, CapPeriod, LevelSpec, Window},
@@ -22,8 +32,12 @@ use loyalty_domain::{
     referral::{Qualifier, ReferralRefusal},
     tier::{self, OverrideKind},
     timeline::{self, LevelCause, What},
+    transfer::TransferEvent,
 };
 use serde::Serialize;
+
+use crate::checkout::HeldPoints;
+use crate::reward::{self, RewardFulfilled, RewardIssued, RewardReturned};
 
 /// A member's account at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +55,8 @@ pub struct Member {
     pub pending: Vec<PendingPoints>,
     /// Available points, in the order in which they are used: those that end first.
     pub lots: Vec<Lot>,
+    /// Points that are held for checkouts, in the order in which they came.
+    pub holds: Vec<HeldPoints>,
     /// The level.
     pub tier: Tier,
     /// What the level is measured by, and the way to the next one.
@@ -427,6 +443,83 @@ pub enum Source {
         /// Under which key.
         request_key: String,
     },
+    /// Points were held for a checkout.
+    Hold {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Points that were held were used.
+    Capture {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Points that were held were let go.
+    Release {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// A reward was taken.
+    Redeem {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Points were given to another member.
+    Transfer {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Staff added points or took them off.
+    Adjust {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Staff decided about an adjustment that waited for a second person.
+    ReviewAdjustment {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// Two members became one.
+    Merge {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// They became two again.
+    UndoMerge {
+        /// Who asked for it.
+        client_id: String,
+        /// Under which key.
+        request_key: String,
+    },
+    /// A reward was taken.
+    Redemption {
+        /// Which redemption it is.
+        redemption_id: String,
+    },
+    /// A redemption went on.
+    RedemptionStep {
+        /// Which.
+        redemption_id: String,
+        /// How.
+        step: &'static str,
+    },
+    /// What another member did, or what was done to them, was about this one, too.
+    Counterpart,
     /// An activity of the member counted.
     Activity {
         /// Which.
@@ -634,6 +727,97 @@ pub enum Change {
         /// How many stay lost, because their lots expired meanwhile.
         lost: u64,
     },
+    /// A reward was taken.
+    RewardIssued(RewardIssued),
+    /// It was handed over.
+    RewardFulfilled(RewardFulfilled),
+    /// It is not going to be, and its points came back.
+    RewardCancelled(RewardReturned),
+    /// It had been, and came back with its points.
+    RewardRefunded(RewardReturned),
+    /// Points were taken out of their lots and are held for a checkout.
+    Held {
+        /// The hold.
+        hold_id: String,
+        /// Which lots gave how many.
+        lots: Vec<LotUse>,
+        /// What they pay, in minor units of `currency`.
+        amount_minor: u64,
+        /// The currency of the order.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "GBP"))]
+        currency: &'static str,
+        /// When the hold ends by itself.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        ends_at: Timestamp,
+    },
+    /// Held points were used by call.
+    Captured {
+        /// The hold.
+        hold_id: String,
+        /// Which lots had given how many.
+        lots: Vec<LotUse>,
+    },
+    /// Held points were let go, and the hold is over.
+    Released {
+        /// The hold.
+        hold_id: String,
+        /// Why: `asked`, `not_needed` (the rest was used, or the order needed none) or `ended`, by itself.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, example = "ended"))]
+        cause: &'static str,
+        /// How many paid a debt.
+        debt_paid: u64,
+        /// Which lots got how many back.
+        lots: Vec<LotUse>,
+        /// How many are gone, because their lots expired meanwhile.
+        lost: u64,
+    },
+    /// An order was paid with points, wholly or in part.
+    PaidWithPoints {
+        /// The hold that the order names.
+        hold_id: String,
+        /// What the order says that points pay, in minor units of its currency.
+        amount_minor: u64,
+        /// Which points of the hold had been used by call before.
+        captured: Vec<LotUse>,
+        /// Which points of the hold were used.
+        held: Vec<LotUse>,
+        /// Which points of lots were used, because the hold was gone or too small.
+        lots: Vec<LotUse>,
+        /// How many more points it would have needed, which were nowhere.
+        uncovered: u64,
+        /// Whether no number of points is known for the amount.
+        is_unknown: bool,
+    },
+    /// An edit changed what points pay of its order.
+    PaidWithPointsAnew {
+        /// The edit. It stands in the order's own entry if it came before the order.
+        by: Source,
+        /// What the order says now that points pay, in minor units of its currency.
+        amount_minor: u64,
+        /// Which more points of lots were used.
+        lots: Vec<LotUse>,
+        /// How many more points it would have needed, which were nowhere.
+        uncovered: u64,
+        /// How many points that are not needed any more paid a debt.
+        debt_paid: u64,
+        /// Which lots got how many back.
+        restored: Vec<LotUse>,
+        /// How many stay lost, because their lots expired meanwhile.
+        lost: u64,
+    },
+    /// A refund or cancellation gave points back that had paid its order.
+    PointsReturned {
+        /// Which. It stands in the order's own entry if it came before the order.
+        by: Source,
+        /// How many paid a debt.
+        debt_paid: u64,
+        /// Which lots got how many back.
+        lots: Vec<LotUse>,
+        /// How many stay lost, because their lots expired meanwhile.
+        lost: u64,
+        /// How many the refund asked for beyond those that were left.
+        cut: u64,
+    },
     /// All points that were not gone last longer than they were to.
     LifeExtended {
         /// Those of lots that end on this day or later.
@@ -800,6 +984,61 @@ pub enum Change {
         lot: Date,
         /// What became of them at first.
         becomes: Becomes,
+    },
+    /// The member became one with another, whose account goes on; all points went there.
+    MergedAway(Went),
+    /// The member became one with another, whose points came here.
+    MergedHere(Went),
+    /// The other is a member of their own again, and took what was theirs, as far as it was there.
+    UnmergedAway(Went),
+    /// The member is one of their own again, with what was still there.
+    UnmergedHere(Went),
+    /// Points were given to another member.
+    TransferredOut {
+        /// The transfer, by which both sides' entries can be told to belong together.
+        transfer_id: String,
+        /// To whom.
+        to_member_id: String,
+        /// How many.
+        points: u64,
+        /// Which lots gave how many.
+        lots: Vec<LotUse>,
+    },
+    /// Points came from another member as a gift. From whom is not said: that is the other's to tell.
+    TransferredIn {
+        /// The transfer.
+        transfer_id: String,
+        /// How many.
+        points: u64,
+        /// How many of them paid a debt instead, those that end first.
+        debt_paid: u64,
+        /// How many came with which last good day, before any of them paid a debt.
+        lots: Vec<LotUse>,
+    },
+    /// Staff added points or took them off.
+    Adjusted(Adjusted),
+    /// Staff want to add points or take them off, and a second person is to decide about it.
+    AdjustmentProposed {
+        /// The adjustment.
+        adjustment_id: String,
+        /// Which way.
+        direction: Direction,
+        /// How many points.
+        points: u64,
+        /// The last day on which they could be used, if it was asked for.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+        through: Option<Date>,
+        /// The code of the reason.
+        reason: String,
+        /// What staff wrote about it, for staff to look up.
+        note_id: Option<String>,
+    },
+    /// The second person did not want it, and nothing happened.
+    AdjustmentDenied {
+        /// The adjustment.
+        adjustment_id: String,
+        /// The code of the reason.
+        reason: String,
     },
     /// Points that were given beside orders were taken back.
     GrantTakenBack {
@@ -1144,6 +1383,7 @@ impl Member {
             points: account.balance()?.into(),
             pending: pending.collect(),
             lots: lots.collect(),
+            holds: account.holdings.holds.iter().map(HeldPoints::of).collect::<Result<_, _>>()?,
             tier: Tier {
                 level: level.id.as_str().to_owned(),
                 name: level.name.clone(),
@@ -1203,7 +1443,10 @@ pub fn entry_id(id: &CommandId, sequence: u64) -> String {
         | CommandId::Enrollment(_)
         | CommandId::Activation(_)
         | CommandId::Referral(_)
-        | CommandId::Claim(_) => id.to_string(),
+        | CommandId::Claim(_)
+        | CommandId::Redemption(..)
+        | CommandId::RedemptionStep(..)
+        | CommandId::Counterpart(..) => id.to_string(),
     }
 }
 
@@ -1381,6 +1624,17 @@ impl From<&CommandId> for Source {
                     Operation::LiftOverride => Self::LiftOverride { client_id, request_key },
                     Operation::SetStatus => Self::SetStatus { client_id, request_key },
                     Operation::ReviewReferral => Self::ReviewReferral { client_id, request_key },
+                    Operation::Hold => Self::Hold { client_id, request_key },
+                    Operation::Capture => Self::Capture { client_id, request_key },
+                    Operation::Release => Self::Release { client_id, request_key },
+                    Operation::Redeem => Self::Redeem { client_id, request_key },
+                    Operation::Transfer => Self::Transfer { client_id, request_key },
+                    Operation::Adjust => Self::Adjust { client_id, request_key },
+                    Operation::ReviewAdjustment => {
+                        Self::ReviewAdjustment { client_id, request_key }
+                    }
+                    Operation::Merge => Self::Merge { client_id, request_key },
+                    Operation::UndoMerge => Self::UndoMerge { client_id, request_key },
                 }
             }
             CommandId::Opening(_) => Self::Opening,
@@ -1400,8 +1654,114 @@ impl From<&CommandId> for Source {
             CommandId::ReferralReward(_) => Self::ReferralReward,
             CommandId::ReferralRevoked(_) => Self::ReferralRevoked,
             CommandId::Claim(order) => Self::Claim { order_id: order.as_str().to_owned() },
+            CommandId::Redemption(_, redemption) => {
+                Self::Redemption { redemption_id: redemption.to_string() }
+            }
+            CommandId::RedemptionStep(_, redemption, step) => Self::RedemptionStep {
+                redemption_id: redemption.to_string(),
+                step: match step {
+                    RedemptionStep::Fulfill => "fulfill",
+                    RedemptionStep::Cancel => "cancel",
+                    RedemptionStep::Refund => "refund",
+                },
+            },
+            CommandId::Counterpart(..) => Self::Counterpart,
         }
     }
+}
+
+/// Points that staff added or took off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct Adjusted {
+    /// The adjustment.
+    pub adjustment_id: String,
+    /// Which way.
+    pub direction: Direction,
+    /// How many points.
+    #[cfg_attr(feature = "schemas", schemars(with = "crate::schema::WholePoints"))]
+    pub points: u64,
+    /// How many of them paid a debt instead.
+    #[cfg_attr(feature = "schemas", schemars(with = "crate::schema::WholePoints"))]
+    pub debt_paid: u64,
+    /// The lot that they came into, before any of them paid a debt; or which lots gave how many.
+    pub lots: Vec<LotUse>,
+    /// The code of the reason.
+    pub reason: String,
+    /// What staff wrote about it, for staff to look up.
+    pub note_id: Option<String>,
+    /// Who had asked for it, if a second person then approved it: that is who made the entry.
+    pub requested_by: Option<String>,
+}
+
+/// Which way staff adjust points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub enum Direction {
+    /// They are added.
+    Add,
+    /// They are taken off.
+    Take,
+}
+
+impl Direction {
+    /// Which way `change` is, and the last good day that was asked for.
+    pub const fn of(change: AdjustmentChange) -> (Self, Option<Date>) {
+        match change {
+            AdjustmentChange::Add { through } => (Self::Add, through),
+            AdjustmentChange::Take => (Self::Take, None),
+        }
+    }
+}
+
+impl Adjusted {
+    /// What is said of an adjustment.
+    pub(crate) fn of(
+        id: AdjustmentId,
+        effect: &Adjustment,
+        reason: &ReasonCode,
+        (note, approved): (Option<NoteId>, Option<&Approved>),
+    ) -> Result<Self, OutOfRange> {
+        let (direction, points, debt_paid, lots) = match effect {
+            Adjustment::Added { lot, points, debt_paid } => {
+                let lots = [event::LotUse { lot: *lot, points: *points }];
+                (Direction::Add, *points, debt_paid.get(), lot_uses(&lots))
+            }
+            Adjustment::Taken { uses } => {
+                let points = points::Points::total(uses.iter().map(|it| it.points))?;
+                (Direction::Take, points, 0, lot_uses(uses))
+            }
+        };
+        Ok(Self {
+            adjustment_id: id.to_string(),
+            direction,
+            points: points.get(),
+            debt_paid,
+            lots,
+            reason: reason.as_str().to_owned(),
+            note_id: note.map(|it| it.to_string()),
+            requested_by: approved.map(|it| it.requester.as_str().to_owned()),
+        })
+    }
+}
+
+/// What went from one account to another as two members became one, or two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Went {
+    /// The merge.
+    pub merge_id: String,
+    /// Points that could be used.
+    pub points: u64,
+    /// Points on their way.
+    pub pending: u64,
+    /// Points that are held for checkouts.
+    pub held: u64,
+    /// What was owed.
+    pub debt: u64,
 }
 
 impl TryFrom<&Event> for Change {
@@ -1503,11 +1863,80 @@ impl TryFrom<&Event> for Change {
             Event::Granted(it) => Self::granted(it),
             Event::GrantTakenBack(it) => Self::taken_back(it),
             Event::Referral(it) => Self::referral(it),
+            Event::Checkout(it) => Self::checkout(it),
+            Event::Redemption(it) => reward::changed(it)?,
+            Event::Transfer(it) => Self::transferred(it)?,
+            Event::Adjustment(it) => Self::adjusted(it)?,
+            Event::Merge(it) => Self::merged(it)?,
         })
     }
 }
 
 impl Change {
+    fn transferred(event: &TransferEvent) -> Result<Self, OutOfRange> {
+        let points = event.points()?.get();
+        Ok(match event {
+            TransferEvent::Sent { to, transfer, uses, caps: _ } => Self::TransferredOut {
+                transfer_id: transfer.to_string(),
+                to_member_id: to.as_str().to_owned(),
+                points,
+                lots: lot_uses(uses),
+            },
+            TransferEvent::Received { transfer, lots, debt_paid, from: _ } => Self::TransferredIn {
+                transfer_id: transfer.to_string(),
+                points,
+                debt_paid: debt_paid.get(),
+                lots: lot_uses(lots),
+            },
+        })
+    }
+
+    fn adjusted(event: &AdjustmentEvent) -> Result<Self, OutOfRange> {
+        Ok(match event {
+            AdjustmentEvent::Proposed(Proposal { id, new, requester: _ }) => {
+                let (direction, through) = Direction::of(new.change);
+                Self::AdjustmentProposed {
+                    adjustment_id: id.to_string(),
+                    direction,
+                    points: new.points.get(),
+                    through,
+                    reason: new.reason.as_str().to_owned(),
+                    note_id: new.note.map(|it| it.to_string()),
+                }
+            }
+            AdjustmentEvent::Made { adjustment, effect, reason, note, approved } => Self::Adjusted(
+                Adjusted::of(*adjustment, effect, reason, (*note, approved.as_ref()))?,
+            ),
+            AdjustmentEvent::Denied { adjustment, reason, requester: _ } => {
+                let reason = reason.as_str().to_owned();
+                Self::AdjustmentDenied { adjustment_id: adjustment.to_string(), reason }
+            }
+        })
+    }
+
+    fn merged(event: &MergeEvent) -> Result<Self, OutOfRange> {
+        let went = |moved: &Moved, merge_id: String| {
+            let points = points::Points::total(moved.lots.iter().map(|it| it.lot.points))?.get();
+            let pending = points::Points::total(moved.pending.iter().map(|it| it.points))?.get();
+            let held = moved.held()?.get();
+            Ok(Went { merge_id, points, pending, held, debt: moved.debt.get() })
+        };
+        Ok(match event {
+            MergeEvent::Left { merge, moved, .. } => {
+                Self::MergedAway(went(moved, merge.to_string())?)
+            }
+            MergeEvent::Joined { merge, moved, .. } => {
+                Self::MergedHere(went(moved, merge.to_string())?)
+            }
+            MergeEvent::Parted { merge, returned, .. } => {
+                Self::UnmergedAway(went(returned, merge.to_string())?)
+            }
+            MergeEvent::Restored { merge, returned, .. } => {
+                Self::UnmergedHere(went(returned, merge.to_string())?)
+            }
+        })
+    }
+
     fn granted(granted: &event::Granted) -> Self {
         Self::Granted {
             reason: granted_for(&granted.reason),
@@ -1841,11 +2270,16 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::AccountFrozen => "account_frozen",
         Rejection::AccountPending => "account_pending",
         Rejection::NotEnrolled => "not_enrolled",
+        Rejection::TransfersOff => "transfers_off",
+        Rejection::OwnAccount => "own_account",
+        Rejection::ReceiverNotActive => "receiver_not_active",
+        Rejection::AccountTooNew { .. } => "account_too_new",
         Rejection::StatusUnchanged => "status_unchanged",
         Rejection::NothingToReview => "nothing_to_review",
         Rejection::OrderHasMember => "order_has_member",
         Rejection::NoSuchOrder => "no_such_order",
         Rejection::OrderRefused => "order_refused",
+        Rejection::PointsDoNotPay => "points_do_not_pay",
         Rejection::CurrencyNotInProgram { .. } => "currency_not_in_program",
         Rejection::EditOvertaken => "edit_overtaken",
         Rejection::LineRepeated { .. } => "line_repeated",
@@ -1855,13 +2289,40 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::TooManyMonths => "too_many_months",
         Rejection::LevelNotInProgram { .. } => "level_not_in_program",
         Rejection::MonthNotReached { .. } => "month_not_reached",
+        Rejection::HoldTooLong { .. } => "hold_too_long",
         Rejection::AmountIsZero => "amount_is_zero",
+        Rejection::FewerThanLeast { .. } => "fewer_than_least",
+        Rejection::TransferCapReached { .. } => "transfer_cap_reached",
+        Rejection::NoSuchAdjustment => "no_such_adjustment",
+        Rejection::ApproverIsRequester => "approver_is_requester",
+        Rejection::TooManyProposals => "too_many_proposals",
         Rejection::NothingSpent => "nothing_spent",
         Rejection::MoreThanSpent { .. } => "more_than_spent",
+        Rejection::NoSuchReward => "no_such_reward",
+        Rejection::RewardNotActive { .. } => "reward_not_active",
+        Rejection::RewardNotYet { .. } => "reward_not_yet",
+        Rejection::RewardOver => "reward_over",
+        Rejection::LevelNotAllowed => "level_not_allowed",
+        Rejection::ChannelNotAllowed => "channel_not_allowed",
+        Rejection::RewardLimitReached { .. } => "reward_limit_reached",
+        Rejection::TooManyCounted => "too_many_counted",
+        Rejection::PriceChanged { .. } => "price_changed",
+        Rejection::SoldOut => "sold_out",
+        Rejection::NoSuchRedemption => "no_such_redemption",
+        Rejection::RedemptionIs { .. } => "redemption_is",
+        Rejection::NoSuchHold => "no_such_hold",
+        Rejection::MoreThanHeld { .. } => "more_than_held",
+        Rejection::TooManyHolds => "too_many_holds",
+        Rejection::MoreThanOrderAllows { .. } => "more_than_order_allows",
+        Rejection::FewerThanMinimum { .. } => "fewer_than_minimum",
         Rejection::InsufficientPoints { .. } => "insufficient_points",
         Rejection::NothingToExtend => "nothing_to_extend",
         Rejection::MoreThanExpired { .. } => "more_than_expired",
         Rejection::EndIsOver { .. } => "end_is_over",
+        Rejection::SameMember => "same_member",
+        Rejection::MergedAlready => "merged_already",
+        Rejection::IntoAlias => "into_alias",
+        Rejection::NotMerged => "not_merged",
         Rejection::NothingToLift => "nothing_to_lift",
         Rejection::TooManyTasks => "too_many_tasks",
         Rejection::OutOfRange => "out_of_range",

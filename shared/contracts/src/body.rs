@@ -6,6 +6,7 @@
 
 use std::{cell::RefCell, fmt};
 
+use loyalty_domain::{id::MemberId, points::Points};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, SeqAccess, Visitor},
@@ -154,6 +155,29 @@ impl<'de> Visitor<'de> for NodeVisitor {
         }
         Ok(Node::Object(all))
     }
+}
+
+/// What `make` makes of `body`, an object of fields called `names`.
+pub(crate) fn read<T>(
+    body: &[u8],
+    names: &[&'static str],
+    make: impl FnOnce(&Fields<'_>) -> Option<T>,
+) -> Result<T, BodyError> {
+    let node = Node::read(body)?;
+    let mistakes = Mistakes::default();
+    let made = mistakes.fields(&node, String::new(), names).and_then(|it| make(&it));
+    mistakes.end(made)
+}
+
+/// Reads an id of a member, which stands in keys, entries and events for ever: nothing by which
+/// somebody can be reached.
+pub(crate) fn read_member_id(text: &str) -> Result<MemberId, String> {
+    if text.contains(['@', '+']) {
+        return Err(
+            "the shop's id of the member, never a mail address or a phone number".to_owned()
+        );
+    }
+    MemberId::try_from(text).map_err(|it| it.to_string())
 }
 
 /// The mistakes that were found.
@@ -318,6 +342,19 @@ impl<'a> Fields<'a> {
                 mistakes.add(path, "a whole number from 1");
                 None
             }
+        }
+    }
+
+    /// A reader of whole numbers of points from 1.
+    pub(crate) fn points(&self) -> impl FnOnce(&'a Node, String) -> Option<Points> {
+        let (mistakes, read) = (self.mistakes, self.number());
+        move |node, path| {
+            let number = read(node, path.clone())?;
+            let points = Points::try_from(number).ok();
+            if points.is_none() {
+                mistakes.add(path, format_args!("at most {} points", Points::MAX));
+            }
+            points
         }
     }
 

@@ -1,7 +1,7 @@
 //! Why a message is no event.
 
 use loyalty_domain::{
-    id::InvalidId,
+    id::{InvalidDerivedId, InvalidId},
     order::LINES_MAX,
     rate::{Rate, RateError},
 };
@@ -88,6 +88,14 @@ pub enum EventError {
         path: String,
         /// Why.
         reason: InvalidId,
+    },
+    /// A text is no id of a hold.
+    #[error("`{path}` is wrong: {reason}")]
+    InvalidHoldId {
+        /// Which one.
+        path: String,
+        /// Why.
+        reason: InvalidDerivedId,
     },
     /// A currency that nothing can be counted in.
     #[error("`{path}` must be a currency of ISO 4217 with minor units, such as EUR")]
@@ -181,6 +189,7 @@ impl EventError {
             Self::TooOld { .. } => "too_old",
             Self::TooFarAhead { .. } => "too_far_ahead",
             Self::InvalidId { .. } => "invalid_id",
+            Self::InvalidHoldId { .. } => "invalid_hold_id",
             Self::UnknownCurrency { .. } => "unknown_currency",
             Self::BothAmountAndLines => "both_amount_and_lines",
             Self::NoLines => "no_lines",

@@ -99,16 +99,16 @@ impl Event {
         let at = request.at;
         match (&request.command, &request.id) {
             (Command::PayOrder(order), _) => Some(Self::Paid(OrderPaid::of(order))),
-            (Command::CorrectOrder { correction, .. }, CommandId::Refund(order, refund)) => {
-                match correction {
-                    Correction::Lines(lines) => {
-                        Some(Self::Refunded(OrderRefunded::of_lines(order, refund, at, lines)))
-                    }
-                    Correction::Amount(amount) => {
-                        Some(Self::Refunded(OrderRefunded::of_amount(order, refund, at, *amount)))
-                    }
-                    Correction::All | Correction::Content(_) => None,
-                }
+            (
+                Command::CorrectOrder { correction, points, .. },
+                CommandId::Refund(order, refund),
+            ) => {
+                let event = match correction {
+                    Correction::Lines(lines) => OrderRefunded::of_lines(order, refund, at, lines),
+                    Correction::Amount(it) => OrderRefunded::of_amount(order, refund, at, *it),
+                    Correction::All | Correction::Content(_) => return None,
+                };
+                Some(Self::Refunded(OrderRefunded { points_returned: *points, ..event }))
             }
             (
                 Command::CorrectOrder { correction: Correction::Content(content), .. },
@@ -138,7 +138,12 @@ impl Event {
                 | Command::SetStatus { .. }
                 | Command::SettleReferral { .. }
                 | Command::ReviewReferral { .. }
-                | Command::ClaimOrder { .. },
+                | Command::ClaimOrder { .. }
+                | Command::Checkout { .. }
+                | Command::Redemption { .. }
+                | Command::Transfer { .. }
+                | Command::Adjustment { .. }
+                | Command::Merge { .. },
                 _,
             ) => None,
         }
@@ -359,7 +364,7 @@ const DAY: &str = "a day such as \"2026-01-31\"";
 pub(crate) const INSTANT: &str =
     "a date and time of RFC 3339 with its offset, such as \"2026-01-31T12:00:00+01:00\"";
 
-const FIELDS: [Field; 41] = [
+const FIELDS: [Field; 43] = [
     Field { name: "amount_minor", expected: AMOUNT },
     Field { name: "available_at", expected: INSTANT },
     Field { name: "cancelled_at", expected: INSTANT },
@@ -388,6 +393,8 @@ const FIELDS: [Field; 41] = [
     Field { name: "paid_with_points_minor", expected: AMOUNT },
     Field { name: "pending", expected: "a list" },
     Field { name: "points", expected: POINTS },
+    Field { name: "points_hold_id", expected: TEXT },
+    Field { name: "points_returned", expected: POINTS },
     Field { name: "quantity", expected: "a whole number from 1 to 4294967295" },
     Field { name: "referral_code", expected: TEXT },
     Field { name: "refund_id", expected: TEXT },

@@ -1,7 +1,7 @@
 //! What is asked about members, and what is shown of them: the only shapes of ours that hold personal data.
 //!
 //! Every type that does so hides it from `Debug`. There is deliberately no `Deserialize`: a body is read by
-//! [`body`](crate::body), which names every mistake.
+//! [`body`](mod@crate::body), which names every mistake.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use serde::Serialize;
 #[cfg(feature = "schemas")]
 use crate::schema;
 use crate::{
-    body::{BodyError, Fields, Mistakes, Node, Patch},
+    body::{self, BodyError, Fields, Node, Patch, read},
     event::INSTANT,
     json::read_instant,
     order::AHEAD_MAX,
@@ -67,17 +67,6 @@ impl ExternalId {
             (1..=ID_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
         if is_fine { Ok(Self(text.to_owned())) } else { Err(EXTERNAL_ID) }
     }
-}
-
-/// Reads the id of whoever enrolls, which stands in keys, entries and events for ever: nothing by which
-/// somebody can be reached.
-fn read_member_id(text: &str) -> Result<MemberId, String> {
-    if text.contains(['@', '+']) {
-        return Err(
-            "the shop's id of the member, never a mail address or a phone number".to_owned()
-        );
-    }
-    MemberId::try_from(text).map_err(|it| it.to_string())
 }
 
 const EXTERNAL_ID: &str = "a text of 1 to 128 bytes, without control characters";
@@ -457,7 +446,7 @@ impl Enroll {
             let signals = signals.as_ref().map(read_signals);
             let patch = |it: Patch<Vec<ExternalId>>| it.apply(None).unwrap_or_default();
             Some(Self {
-                member_id: it.value("member_id", it.text(read_member_id)),
+                member_id: it.value("member_id", it.text(body::read_member_id)),
                 customer_id: it.value("customer_id", it.text(ExternalId::read)),
                 card: it.value("card", it.text(ExternalId::read)),
                 phone: it.value("phone", it.text(|text| Phone::try_from(text))),
@@ -740,18 +729,6 @@ impl Claim {
             Some(Self { order_id: order_id?, proof: proof? })
         })
     }
-}
-
-/// What `make` makes of `body`, an object of fields called `names`.
-fn read<T>(
-    body: &[u8],
-    names: &[&'static str],
-    make: impl FnOnce(&Fields<'_>) -> Option<T>,
-) -> Result<T, BodyError> {
-    let node = Node::read(body)?;
-    let mistakes = Mistakes::default();
-    let made = mistakes.fields(&node, String::new(), names).and_then(|it| make(&it));
-    mistakes.end(made)
 }
 
 fn named<T>(read: Result<T, impl fmt::Display>) -> Result<T, String> {

@@ -9,9 +9,10 @@ use compact_str::CompactString;
 use jiff::{SignedDuration, Timestamp};
 use loyalty_domain::{
     command::{Correction, RefundLine, Request},
-    id::{ChangeId, ID_BYTES_MAX, InvalidId, LineId, OrderId, RefundId},
+    id::{ChangeId, HoldId, ID_BYTES_MAX, InvalidId, LineId, OrderId, RefundId},
     money::{Currency, Minor},
     order::{self, Content, LINES_MAX, LineKey, Order},
+    points::Points,
     rate::Rate,
 };
 #[cfg(feature = "schemas")]
@@ -86,6 +87,10 @@ pub struct OrderPaid {
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Id>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral_code: Option<CompactString>,
+    /// The hold whose points pay `paid_with_points_minor`; what it held beyond that is let go.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::DerivedId>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points_hold_id: Option<CompactString>,
 }
 
 /// A line of an order.
@@ -231,6 +236,10 @@ pub struct OrderRefunded {
     #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::Amount>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<Minor>,
+    /// How many of the points come back that paid the order. Without it, those of the part that is refunded.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<schema::WholePoints>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points_returned: Option<Points>,
 }
 
 /// What is refunded of a line.
@@ -260,6 +269,7 @@ impl OrderPaid {
         let member_id = self.member_id.map(|it| id("member_id", it)).transpose()?;
         let channel = self.channel.map(|it| id("channel", it)).transpose()?;
         let referral_code = self.referral_code.map(referral_code).transpose()?;
+        let points_hold = self.points_hold_id.as_deref().map(hold_id).transpose()?;
         let currency: Currency = self
             .currency
             .parse()
@@ -278,6 +288,7 @@ impl OrderPaid {
             currency,
             channel,
             referral_code,
+            points_hold,
             content: content.into_content()?,
         }))
     }
@@ -338,7 +349,8 @@ impl OrderRefunded {
                 self.tax_minor.unwrap_or_default(),
             )?),
         };
-        Ok(Request::refund(order_id, refund_id, self.refunded_at, correction))
+        let refund = Request::refund(order_id, refund_id, self.refunded_at, correction);
+        Ok(refund.returning(self.points_returned))
     }
 }
 
@@ -358,6 +370,7 @@ impl OrderPaid {
             shipping_minor: content.shipping,
             paid_with_points_minor: content.paid_with_points,
             referral_code: order.referral_code.clone(),
+            points_hold_id: order.points_hold.map(|it| it.to_string().into()),
         }
     }
 }
@@ -399,6 +412,7 @@ impl OrderRefunded {
             shipping_minor: None,
             tax_minor: None,
             amount_minor: None,
+            points_returned: None,
         };
         for RefundLine { key, quantity, amount } in lines {
             match key {
@@ -429,6 +443,7 @@ impl OrderRefunded {
             shipping_minor: None,
             tax_minor: None,
             amount_minor: Some(amount),
+            points_returned: None,
         }
     }
 }
@@ -595,6 +610,11 @@ fn referral_code(text: CompactString) -> Result<CompactString, EventError> {
         return Ok(text);
     };
     Err(EventError::InvalidId { path: "referral_code".to_owned(), reason })
+}
+
+fn hold_id(text: &str) -> Result<HoldId, EventError> {
+    HoldId::try_from(text)
+        .map_err(|reason| EventError::InvalidHoldId { path: "points_hold_id".to_owned(), reason })
 }
 
 fn sum(discounts: &[Discount], path: impl Fn() -> String) -> Result<Minor, EventError> {

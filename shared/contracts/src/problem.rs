@@ -49,6 +49,8 @@ pub enum ProblemKind {
     WriteScopeNeeded,
     /// The token is a member's and does not say whose.
     NoMemberInToken,
+    /// The token names nobody who could have done something.
+    NobodyInToken,
     /// A service or staff asked for `me`.
     CallerIsNoMember,
     /// A member asked for what is not for members.
@@ -61,6 +63,10 @@ pub enum ProblemKind {
     WrongContentType,
     /// The body is larger than any that is read here.
     BodyTooLarge,
+    /// No key came with a request that is done once for each.
+    RequestKeyMissing,
+    /// The key that came with the request is none.
+    RequestKeyInvalid,
     /// A parameter that is not known, or there twice.
     InvalidQuery,
     /// A page of a size that there is not.
@@ -81,10 +87,16 @@ pub enum ProblemKind {
     EnrolledOtherwise,
     /// The key was used before, for something else.
     KeyReused,
+    /// The key of the request was used before, for another request.
+    RequestKeyReused,
+    /// The rules say no; the document says why.
+    Refused,
     /// The membership has ended.
     MemberClosed,
     /// The membership is frozen.
     MemberFrozen,
+    /// The member became one with another.
+    MemberMerged,
     /// The membership is active, so that no code is needed.
     AlreadyActive,
     /// An identity is another member's; the document says which.
@@ -133,7 +145,7 @@ macro_rules! problem {
 
 impl ProblemKind {
     /// Every kind, in order of precedence.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 46] = [
         Self::InvalidMemberId,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -141,12 +153,15 @@ impl ProblemKind {
         Self::ScopeNotSufficient,
         Self::WriteScopeNeeded,
         Self::NoMemberInToken,
+        Self::NobodyInToken,
         Self::CallerIsNoMember,
         Self::NotForMembers,
         Self::OtherMember,
         Self::StaffOnly,
         Self::WrongContentType,
         Self::BodyTooLarge,
+        Self::RequestKeyMissing,
+        Self::RequestKeyInvalid,
         Self::InvalidQuery,
         Self::InvalidLimit,
         Self::InvalidCursor,
@@ -157,8 +172,11 @@ impl ProblemKind {
         Self::VersionConflict,
         Self::EnrolledOtherwise,
         Self::KeyReused,
+        Self::RequestKeyReused,
+        Self::Refused,
         Self::MemberClosed,
         Self::MemberFrozen,
+        Self::MemberMerged,
         Self::AlreadyActive,
         Self::IdentityTaken,
         Self::ReferralCodeUnknown,
@@ -206,7 +224,8 @@ impl ProblemKind {
                 403,
                 false,
                 "The token's scopes do not open this",
-                "A service needs the scope `loyalty/members.read`, staff need `loyalty/staff`."
+                "A service needs the scope `loyalty/members.read`, staff need `loyalty/staff`; what staff change beside \
+                 memberships needs a scope of its own, as the API's description says."
             ),
             Self::NoMemberInToken => problem!(
                 "no-member-in-token",
@@ -214,6 +233,14 @@ impl ProblemKind {
                 false,
                 "The token does not say which member is asking",
                 "A member's token needs the claim that is configured as the member's id."
+            ),
+            Self::NobodyInToken => problem!(
+                "nobody-in-token",
+                403,
+                false,
+                "The token does not say who is asking",
+                "What staff do is done by somebody: the token needs a `sub` that names one person and is neither a \
+                 mail address nor a phone number."
             ),
             Self::CallerIsNoMember => problem!(
                 "caller-is-no-member",
@@ -347,6 +374,37 @@ impl ProblemKind {
                 "The key was used before for something else",
                 "Send the request as before, or another one under a key of its own."
             ),
+            Self::RequestKeyMissing => problem!(
+                "idempotency-key-missing",
+                400,
+                false,
+                "No key came with the request",
+                "Send `idempotency-key` once, a text of 1 to 128 bytes that no other request of yours has. \
+                 Whatever is lost on the way, the same request under the same key is done once."
+            ),
+            Self::RequestKeyInvalid => problem!(
+                "idempotency-key-invalid",
+                400,
+                false,
+                "The key of the request is none",
+                "`idempotency-key` has 1 to 128 printable characters of ASCII, such as those of a UUID, and is \
+                 neither a mail address nor a phone number."
+            ),
+            Self::RequestKeyReused => problem!(
+                "idempotency-key-reused",
+                422,
+                false,
+                "The key was used before for another request",
+                "Nothing was done. Send that request as before, or this one under a key of its own."
+            ),
+            Self::Refused => problem!(
+                "refused",
+                409,
+                false,
+                "The rules say no",
+                "`reason` says why, and `explanation` with which numbers. Under the same `idempotency-key` it is \
+                 answered so for ever: once the reason is gone, send it under another one."
+            ),
             Self::MemberClosed => problem!(
                 "member-closed",
                 409,
@@ -360,6 +418,13 @@ impl ProblemKind {
                 false,
                 "The membership is frozen",
                 "Staff can say why, and set the status `active`."
+            ),
+            Self::MemberMerged => problem!(
+                "member-merged",
+                409,
+                false,
+                "The member became one with another",
+                "Ask for the other member. Staff can tell whom, and undo it."
             ),
             Self::IdentityTaken => problem!(
                 "identity-taken",

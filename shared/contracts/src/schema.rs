@@ -7,14 +7,17 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     announcement::{
-        Announcement, BalanceTakenOver, MemberActivated, MemberEnrolled, MemberStatusChanged,
-        PointsAvailable, PointsClawedBack, PointsEarned, PointsExpired, PointsExpiring,
-        PointsExtended, PointsGivenBack, PointsGrantRevoked, PointsGranted, PointsReinstated,
-        PointsSpent, ReferralHeld, ReferralOrdered, ReferralPending, ReferralQualified,
-        ReferralRefused, ReferralRevoked, ReferralRewarded, SOURCE, TierAtRisk, TierAwaited,
-        TierChanged, TierGraceBegan, TierNotBegun, TierRenewed,
+        AdjustmentDenied, AdjustmentProposed, Announcement, BalanceTakenOver, MemberActivated,
+        MemberEnrolled, MemberStatusChanged, Merged, PointsAvailable, PointsClawedBack,
+        PointsEarned, PointsExpired, PointsExpiring, PointsExtended, PointsGivenBack,
+        PointsGrantRevoked, PointsGranted, PointsReinstated, PointsSpent, ReferralHeld,
+        ReferralOrdered, ReferralPending, ReferralQualified, ReferralRefused, ReferralRevoked,
+        ReferralRewarded, SOURCE, TierAtRisk, TierAwaited, TierChanged, TierGraceBegan,
+        TierNotBegun, TierRenewed, TransferredIn, TransferredOut, Unmerged,
     },
+    api::Adjusted,
     balance::BalanceOpened,
+    checkout::{PointsCaptured, PointsHeld, PointsPayment, PointsReleased, PointsReturned},
     member::ActivationRequested,
     order::{OrderCancelled, OrderChanged, OrderPaid, OrderRefunded},
     referral::ReviewReferral,
@@ -22,6 +25,7 @@ use crate::{
         AddGrowth, CompleteTask, ExtendLife, LiftLevel, MeasureMembers, OverrideLevel,
         PlanMeasuring, ReinstatePoints,
     },
+    reward::{RewardFulfilled, RewardIssued, RewardReturned},
     work::{PlanDue, PostDue},
 };
 
@@ -141,7 +145,9 @@ fn document<T: JsonSchema>(
 ///
 /// As [`documents`].
 pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
-    Ok(vec![
+    let mut all = vec![
+        announcement::<AdjustmentDenied>("adjustment.denied", "adjustment.denied.v1.json")?,
+        announcement::<AdjustmentProposed>("adjustment.proposed", "adjustment.proposed.v1.json")?,
         announcement::<BalanceTakenOver>("balance.taken_over", "balance.taken_over.v1.json")?,
         announcement::<MemberActivated>("member.activated", "member.activated.v1.json")?,
         told::<ActivationRequested<'_>>(
@@ -150,11 +156,15 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
             ACTIVATION,
         )?,
         announcement::<MemberEnrolled>("member.enrolled", "member.enrolled.v1.json")?,
+        announcement::<Merged>("member.merged", "member.merged.v1.json")?,
         announcement::<MemberStatusChanged>(
             "member.status_changed",
             "member.status_changed.v1.json",
         )?,
+        announcement::<Unmerged>("member.unmerged", "member.unmerged.v1.json")?,
+        announcement::<Adjusted>("points.adjusted", "points.adjusted.v1.json")?,
         announcement::<PointsAvailable>("points.available", "points.available.v1.json")?,
+        announcement::<PointsCaptured>("points.captured", "points.captured.v1.json")?,
         announcement::<PointsClawedBack>("points.clawed_back", "points.clawed_back.v1.json")?,
         announcement::<PointsEarned>("points.earned", "points.earned.v1.json")?,
         announcement::<PointsExpired>("points.expired", "points.expired.v1.json")?,
@@ -163,8 +173,14 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<PointsGivenBack>("points.given_back", "points.given_back.v1.json")?,
         announcement::<PointsGrantRevoked>("points.grant_revoked", "points.grant_revoked.v1.json")?,
         announcement::<PointsGranted>("points.granted", "points.granted.v1.json")?,
+        announcement::<PointsHeld>("points.held", "points.held.v1.json")?,
+        announcement::<PointsPayment>("points.payment", "points.payment.v1.json")?,
         announcement::<PointsReinstated>("points.reinstated", "points.reinstated.v1.json")?,
+        announcement::<PointsReleased>("points.released", "points.released.v1.json")?,
+        announcement::<PointsReturned>("points.returned", "points.returned.v1.json")?,
         announcement::<PointsSpent>("points.spent", "points.spent.v1.json")?,
+        announcement::<TransferredIn>("points.transferred_in", "points.transferred_in.v1.json")?,
+        announcement::<TransferredOut>("points.transferred_out", "points.transferred_out.v1.json")?,
         announcement::<ReferralHeld>("referral.held", "referral.held.v1.json")?,
         announcement::<ReferralOrdered>("referral.ordered", "referral.ordered.v1.json")?,
         announcement::<ReferralPending>("referral.pending", "referral.pending.v1.json")?,
@@ -172,13 +188,20 @@ pub fn announcements() -> Result<Vec<Document>, serde_json::Error> {
         announcement::<ReferralRefused>("referral.refused", "referral.refused.v1.json")?,
         announcement::<ReferralRevoked>("referral.revoked", "referral.revoked.v1.json")?,
         announcement::<ReferralRewarded>("referral.rewarded", "referral.rewarded.v1.json")?,
+        announcement::<RewardReturned>("reward.cancelled", "reward.cancelled.v1.json")?,
+        announcement::<RewardFulfilled>("reward.fulfilled", "reward.fulfilled.v1.json")?,
+        announcement::<RewardIssued>("reward.issued", "reward.issued.v1.json")?,
+        announcement::<RewardReturned>("reward.refunded", "reward.refunded.v1.json")?,
         announcement::<TierAtRisk>("tier.at_risk", "tier.at_risk.v1.json")?,
         announcement::<TierAwaited>("tier.awaited", "tier.awaited.v1.json")?,
         announcement::<TierChanged>("tier.changed", "tier.changed.v1.json")?,
         announcement::<TierGraceBegan>("tier.grace_began", "tier.grace_began.v1.json")?,
         announcement::<TierNotBegun>("tier.not_begun", "tier.not_begun.v1.json")?,
         announcement::<TierRenewed>("tier.renewed", "tier.renewed.v1.json")?,
-    ])
+    ];
+    // As the folder has them.
+    all.sort_unstable_by_key(|it| it.file_name);
+    Ok(all)
 }
 
 /// What an event is.
@@ -286,6 +309,13 @@ scalars! {
         "minLength": 1,
         "maxLength": 128,
         "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    };
+    /// An id that was made from that of a request.
+    DerivedId, {
+        "description": "32 hexadecimal digits in lower case, as the request that made it was answered.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{32}$",
+        "examples": ["0123456789abcdef0123456789abcdef"]
     };
     /// Money.
     Amount, {

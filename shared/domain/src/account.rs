@@ -10,6 +10,7 @@ use crate::{
         ProgressChange, ReferralEvent, Settled,
     },
     expiry::NEVER,
+    holdings::Holdings,
     id::{LevelId, TaskId},
     membership::Membership,
     money::Spend,
@@ -54,6 +55,9 @@ pub struct Account {
     /// What there is beside points and level. Stores keep it beside the account, where there is any.
     #[serde(skip)]
     pub membership: Membership,
+    /// What spending leaves behind. Stores keep it beside the account, where there is any.
+    #[serde(skip)]
+    pub holdings: Holdings,
 }
 
 /// Which kind of points.
@@ -316,15 +320,25 @@ impl Account {
     }
 
     /// The first day after which something falls due that an entry should say: a lot expires, a level is
-    /// reviewed or begins, or what staff set ends. Maturing is not among it.
+    /// reviewed or begins, or what staff set ends. Maturing is not among it, nor is that a hold ends.
     pub fn due_after(&self) -> Option<Date> {
+        // Of a name nothing falls due.
+        if self.holdings.alias.is_some() {
+            return None;
+        }
         let lots = self.lots.iter().filter(|it| !it.points.is_zero()).map(|it| it.last_good_day);
         // What is gone as it matures falls due then. The day in UTC is early enough for every time zone.
         let pending = self.pending.iter().map(|it| {
             let matures_on = jiff::tz::TimeZone::UTC.to_datetime(it.matures_at).date();
             self.last_good_day(it.lot).max(matures_on.yesterday().unwrap_or(matures_on))
         });
-        let days = lots.chain(pending).filter(|it| *it != NEVER);
+        // So it is with what is held: its lots end then or, if that is sooner, it is gone as its hold ends.
+        let held = self.holdings.holds.iter().flat_map(|hold| {
+            let ends_on = jiff::tz::TimeZone::UTC.to_datetime(hold.ends_at).date();
+            let ends_after = ends_on.yesterday().unwrap_or(ends_on);
+            hold.uses.iter().map(move |it| self.last_good_day(it.lot).max(ends_after))
+        });
+        let days = lots.chain(pending).chain(held).filter(|it| *it != NEVER);
         let referral = self.membership.referred.as_ref().and_then(|it| it.next_candidate());
         let referral = referral.map(|it| {
             let ends_on = jiff::tz::TimeZone::UTC.to_datetime(it.qualifies_at).date();
@@ -431,14 +445,8 @@ impl Account {
                 self.extend(*from, *through);
                 Ok(())
             }
-            Event::ExpiryAnnounced { day, .. } => {
-                self.announced_through = self.announced_through.max(Some(*day));
-                Ok(())
-            }
-            Event::LevelAtRisk(at_risk) => {
-                self.announced_through = self.announced_through.max(Some(at_risk.day));
-                Ok(())
-            }
+            Event::ExpiryAnnounced { day, .. } => self.announce(*day),
+            Event::LevelAtRisk(at_risk) => self.announce(at_risk.day),
             Event::StatusChanged { at, status, reason: _ } => {
                 self.membership.change(*status, *at);
                 Ok(())
@@ -449,10 +457,15 @@ impl Account {
                 self.apply_referral(event);
                 Ok(())
             }
+            Event::Checkout(event) => self.apply_checkout(event),
+            Event::Redemption(event) => self.apply_redemption(event),
+            Event::Transfer(event) => self.apply_transfer(event),
+            Event::Adjustment(event) => self.apply_adjustment(event),
+            Event::Merge(event) => self.apply_merge(event),
         }
     }
 
-    fn apply_given_back(
+    pub(crate) fn apply_given_back(
         &mut self,
         debt_paid: Points,
         restored: &[LotUse],
@@ -466,7 +479,13 @@ impl Account {
         self.check_range()
     }
 
-    fn expire(&mut self, points: Points) -> Result<(), OutOfRange> {
+    #[expect(clippy::unnecessary_wraps, reason = "it is one arm of a match whose others may fail")]
+    fn announce(&mut self, day: Date) -> Result<(), OutOfRange> {
+        self.announced_through = self.announced_through.max(Some(day));
+        Ok(())
+    }
+
+    pub(crate) fn expire(&mut self, points: Points) -> Result<(), OutOfRange> {
         self.totals.expired = self.totals.expired.plus(points)?;
         Ok(())
     }
@@ -474,7 +493,8 @@ impl Account {
     fn apply_taken_back(&mut self, taken: &GrantTakenBack) -> Result<(), OutOfRange> {
         let own = (self.clock.unwrap_or(Timestamp::MIN), taken.share.lot, 0);
         self.settle(own, taken.share.points, Points::ZERO, &taken.settled)?;
-        self.membership.referrals.remove(taken)
+        self.membership.referrals.remove(taken);
+        Ok(())
     }
 
     fn apply_granted(&mut self, granted: &Granted) -> Result<(), OutOfRange> {
@@ -512,7 +532,7 @@ impl Account {
     }
 
     /// Lots are used by last good day, then by first filling.
-    fn sort_lots(&mut self) {
+    pub(crate) fn sort_lots(&mut self) {
         self.lots.sort_by_key(|it| (it.last_good_day, it.filled, it.id));
     }
 
@@ -563,6 +583,8 @@ impl Account {
     }
 
     fn apply_corrected(&mut self, corrected: &Corrected) -> Result<(), OutOfRange> {
+        // Who was one with another and parted counts what came, and not what refunds had left of it.
+        let was_merged = self.holdings.merged != Adjusted::default();
         let (at, sequence) = (corrected.matures_at, corrected.order_sequence);
         for (lot, before, after, settled) in corrected.by_lot()? {
             self.settle((at, lot, sequence), before, after, settled)?;
@@ -573,11 +595,13 @@ impl Account {
             } else {
                 let given_back = corrected.points_before.minus(corrected.points_after)?;
                 if let Some(cap) = self.caps.iter_mut().find(|it| it.key == *key) {
+                    let given_back =
+                        if was_merged { given_back.min(cap.points) } else { given_back };
                     cap.points = cap.points.minus(given_back)?;
                 }
             }
         }
-        self.progress.change(&corrected.progress)
+        self.progress.correct(&corrected.progress, was_merged)
     }
 
     /// Puts the difference between points `before` and `after` where `settled` says, of an order that matures
@@ -638,7 +662,7 @@ impl Account {
         last.filter(|it| it.lot == lot).map_or(sequence, |it| it.since)
     }
 
-    fn add_pending(&mut self, arriving: Pending) -> Result<(), OutOfRange> {
+    pub(crate) fn add_pending(&mut self, arriving: Pending) -> Result<(), OutOfRange> {
         // Only of what is brought in one entry does the lot decide.
         let place = |it: &Pending| (it.matures_at, it.since, it.lot);
         let index = self.pending.partition_point(|it| place(it) < place(&arriving));
@@ -651,7 +675,7 @@ impl Account {
         Ok(())
     }
 
-    fn make_available(
+    pub(crate) fn make_available(
         &mut self,
         lot: LotId,
         points: Points,
@@ -682,7 +706,7 @@ impl Account {
         Ok(())
     }
 
-    fn take_from_lot(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
+    pub(crate) fn take_from_lot(&mut self, id: LotId, points: Points) -> Result<(), OutOfRange> {
         let lot = self.lots.iter_mut().find(|it| it.id == id).ok_or(OutOfRange)?;
         lot.points = lot.points.minus(points)?;
         Ok(())
@@ -713,7 +737,11 @@ impl Account {
         self.take_pending(is_first.then_some(0), points)
     }
 
-    fn take_pending(&mut self, index: Option<usize>, points: Points) -> Result<(), OutOfRange> {
+    pub(crate) fn take_pending(
+        &mut self,
+        index: Option<usize>,
+        points: Points,
+    ) -> Result<(), OutOfRange> {
         let index = index.ok_or(OutOfRange)?;
         let pending = self.pending.get_mut(index).ok_or(OutOfRange)?;
         pending.points = pending.points.minus(points)?;
@@ -723,7 +751,7 @@ impl Account {
         Ok(())
     }
 
-    fn use_cap(&mut self, key: CapKey, points: Points) -> Result<(), OutOfRange> {
+    pub(crate) fn use_cap(&mut self, key: CapKey, points: Points) -> Result<(), OutOfRange> {
         if points.is_zero() {
             return Ok(());
         }
@@ -735,9 +763,11 @@ impl Account {
     }
 
     /// That no sum over the account can overflow later.
-    fn check_range(&self) -> Result<(), OutOfRange> {
+    pub(crate) fn check_range(&self) -> Result<(), OutOfRange> {
         let Totals { earned, given_back, adjusted, .. } = self.totals;
-        Points::total([earned, given_back, adjusted.up, adjusted.down]).map(|_| ())
+        let both = [adjusted, self.holdings.merged, self.holdings.transferred];
+        let both = both.into_iter().flat_map(|it| [it.up, it.down]);
+        Points::total(both.chain([earned, given_back])).map(|_| ())
     }
 
     /// Ends an entry that took effect at `at`: the next sequence number, and the clock moves.
@@ -815,6 +845,42 @@ impl Progress {
         self.month(month)?.map_or(Ok(()), |it| it.add(grown))
     }
 
+    /// Changes what a correction says; what is not there is not taken off, if that may be.
+    fn correct(&mut self, change: &ProgressChange, may_lack: bool) -> Result<(), OutOfRange> {
+        if !may_lack || !change.is_less {
+            return self.change(change);
+        }
+        let less = Measure { spend: change.spend, orders: change.order.into(), growth: 0 };
+        self.lifetime.take(less)?;
+        self.month(change.month)?.map_or(Ok(()), |it| it.take(less))
+    }
+
+    /// Adds what counted in another account.
+    pub(crate) fn join(
+        &mut self,
+        months: &[MonthProgress],
+        lifetime: Measure,
+    ) -> Result<(), OutOfRange> {
+        self.lifetime.add(lifetime)?;
+        for MonthProgress { month, measure } in months {
+            self.month(*month)?.map_or(Ok(()), |it| it.add(*measure))?;
+        }
+        Ok(())
+    }
+
+    /// Takes off what counted in another account, as far as it is there.
+    pub(crate) fn part(
+        &mut self,
+        months: &[MonthProgress],
+        lifetime: Measure,
+    ) -> Result<(), OutOfRange> {
+        self.lifetime.take(lifetime)?;
+        for MonthProgress { month, measure } in months {
+            self.month(*month)?.map_or(Ok(()), |it| it.take(*measure))?;
+        }
+        Ok(())
+    }
+
     fn change(&mut self, change: &ProgressChange) -> Result<(), OutOfRange> {
         change.on(&mut self.lifetime)?;
         self.month(change.month)?.map_or(Ok(()), |it| change.on(it))
@@ -839,6 +905,16 @@ impl Measure {
         self.spend = self.spend.plus(more.spend)?;
         self.orders = self.orders.checked_add(more.orders).ok_or(OutOfRange)?;
         self.growth = self.growth.checked_add(more.growth).ok_or(OutOfRange)?;
+        Ok(())
+    }
+}
+
+impl Measure {
+    /// Takes off `less`, as far as it is there.
+    fn take(&mut self, less: Self) -> Result<(), OutOfRange> {
+        self.spend = self.spend.minus(self.spend.min(less.spend))?;
+        self.orders = self.orders.saturating_sub(less.orders);
+        self.growth = self.growth.saturating_sub(less.growth);
         Ok(())
     }
 }

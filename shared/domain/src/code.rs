@@ -27,7 +27,7 @@ pub struct ReferralCode(CompactString);
 pub struct InvalidReferralCode;
 
 /// Crockford's base 32, by value.
-const SYMBOLS: [char; 32] = [
+pub(crate) const SYMBOLS: [char; 32] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J',
     'K', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
 ];

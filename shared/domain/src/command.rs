@@ -8,16 +8,21 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     account::Measure,
+    adjustment::{AdjustmentAct, NewAdjustment},
+    checkout::{CheckoutAct, NewHold},
     code::ReferralCode,
     id::{
-        ActivityId, ChangeId, ClientId, CommandId, MemberId, Operation, OrderId, ReasonCode,
-        RefundId, RequestKey, TaskId,
+        ActivityId, AdjustmentId, ChangeId, ClientId, CommandId, HoldId, MemberId, Operation,
+        OrderId, PairId, ReasonCode, RefundId, RequestKey, TaskId,
     },
+    merge::MergeAct,
     money::Minor,
     opening::Opening,
     order::{Content, LineKey, Order},
     points::Points,
+    redemption::RedemptionAct,
     tier::{Override, OverrideKind},
+    transfer::Transfer,
 };
 
 /// A command and the instant that it is about.
@@ -42,6 +47,8 @@ pub enum Command {
         order_id: OrderId,
         /// How.
         correction: Correction,
+        /// How many of the points come back that paid it; `None`: those of what is refunded.
+        points: Option<Points>,
     },
     /// Points are used.
     Spend {
@@ -163,6 +170,41 @@ pub enum Command {
         /// Whose.
         member_id: MemberId,
     },
+    /// Points are held for a checkout, or what is held is used or let go.
+    Checkout {
+        /// Whose.
+        member_id: MemberId,
+        /// What is done.
+        act: CheckoutAct,
+    },
+    /// A reward is taken, or what was taken goes on.
+    Redemption {
+        /// Whose.
+        member_id: MemberId,
+        /// What is done.
+        act: RedemptionAct,
+    },
+    /// Points are given to another member.
+    Transfer {
+        /// Whose.
+        member_id: MemberId,
+        /// To whom, and how many.
+        transfer: Transfer,
+    },
+    /// Staff add points or take them off.
+    Adjustment {
+        /// Whose.
+        member_id: MemberId,
+        /// What is done.
+        act: AdjustmentAct,
+    },
+    /// Two members become one, or two again.
+    Merge {
+        /// Whose account becomes a name for another's.
+        member_id: MemberId,
+        /// What is done.
+        act: MergeAct,
+    },
 }
 
 /// What staff may make of a member.
@@ -230,6 +272,41 @@ pub struct Waiting {
     pub at: Timestamp,
     /// What it is.
     pub correction: Correction,
+    /// How many points it wants to come back. Where it does not say it is not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
+}
+
+impl Command {
+    /// Whether it is about the account that goes on, if the member named became one with another.
+    pub const fn follows_alias(&self) -> bool {
+        match self {
+            Self::PayOrder(_)
+            | Self::CorrectOrder { .. }
+            | Self::Spend { .. }
+            | Self::GiveBack { .. }
+            | Self::OpenAccount { .. }
+            | Self::Extend { .. }
+            | Self::Reinstate { .. }
+            | Self::AddMeasure { .. }
+            | Self::OverrideLevel { .. }
+            | Self::LiftOverride { .. }
+            | Self::SetStatus { .. }
+            | Self::ClaimOrder { .. }
+            | Self::Checkout { .. }
+            | Self::Redemption { .. }
+            | Self::Transfer { .. }
+            | Self::Adjustment { .. }
+            | Self::SettleReferral { .. }
+            | Self::ReviewReferral { .. } => true,
+            Self::Merge { .. }
+            | Self::PostDue { .. }
+            | Self::Measure { .. }
+            | Self::EndMeasuring
+            | Self::Enroll { .. }
+            | Self::Activate { .. } => false,
+        }
+    }
 }
 
 impl Request {
@@ -250,20 +327,33 @@ impl Request {
         correction: Correction,
     ) -> Self {
         let id = CommandId::Refund(order_id.clone(), refund_id);
-        Self { id, at, command: Command::CorrectOrder { order_id, correction } }
+        Self { id, at, command: Command::CorrectOrder { order_id, correction, points: None } }
+    }
+
+    /// The same refund, that says how many of the points come back that paid the order.
+    #[must_use]
+    pub fn returning(mut self, returned: Option<Points>) -> Self {
+        if let Command::CorrectOrder { points, .. } = &mut self.command {
+            *points = returned;
+        }
+        self
     }
 
     /// All that was left of an order was cancelled.
     pub fn cancel(order_id: OrderId, at: Timestamp) -> Self {
         let id = CommandId::Cancel(order_id.clone());
-        Self { id, at, command: Command::CorrectOrder { order_id, correction: Correction::All } }
+        Self {
+            id,
+            at,
+            command: Command::CorrectOrder { order_id, correction: Correction::All, points: None },
+        }
     }
 
     /// An order was edited.
     pub fn change(order_id: OrderId, change_id: ChangeId, at: Timestamp, content: Content) -> Self {
         let id = CommandId::Change(order_id.clone(), change_id);
         let correction = Correction::Content(content);
-        Self { id, at, command: Command::CorrectOrder { order_id, correction } }
+        Self { id, at, command: Command::CorrectOrder { order_id, correction, points: None } }
     }
 
     /// A caller uses points of a member.
@@ -291,6 +381,53 @@ impl Request {
         let member = member_id.clone();
         let id = CommandId::Request { client, member, operation: Operation::GiveBack, key };
         Self { id, at, command: Command::GiveBack { member_id, spend, points } }
+    }
+
+    /// A caller holds points of a member for a checkout.
+    pub fn hold(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        new: NewHold,
+    ) -> Self {
+        Self::checkout((client, key, Operation::Hold), member_id, at, CheckoutAct::Hold(new))
+    }
+
+    /// A caller uses points that are held, so many of them or all.
+    pub fn capture(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        hold: HoldId,
+        points: Option<Points>,
+    ) -> Self {
+        let act = CheckoutAct::Capture { hold, points };
+        Self::checkout((client, key, Operation::Capture), member_id, at, act)
+    }
+
+    /// A caller lets points go that are held.
+    pub fn release(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        hold: HoldId,
+    ) -> Self {
+        let act = CheckoutAct::Release { hold };
+        Self::checkout((client, key, Operation::Release), member_id, at, act)
+    }
+
+    fn checkout(
+        (client, key, operation): (ClientId, RequestKey, Operation),
+        member_id: MemberId,
+        at: Timestamp,
+        act: CheckoutAct,
+    ) -> Self {
+        let member = member_id.clone();
+        let id = CommandId::Request { client, member, operation, key };
+        Self { id, at, command: Command::Checkout { member_id, act } }
     }
 
     /// Staff let all points of a member that are still good last through `through` at least.
@@ -404,6 +541,21 @@ impl Request {
         Self { id, at, command: Command::SetStatus { member_id, status, reason } }
     }
 
+    /// `from` gives points to `to`.
+    pub fn transfer(
+        client: ClientId,
+        key: RequestKey,
+        from: MemberId,
+        at: Timestamp,
+        to: MemberId,
+        points: Points,
+    ) -> Self {
+        let (member, operation) = (from.clone(), Operation::Transfer);
+        let id = CommandId::Request { client, member, operation, key };
+        let transfer = Transfer { to, points };
+        Self { id, at, command: Command::Transfer { member_id: from, transfer } }
+    }
+
     /// The referral of a friend, due since `at`, is looked into.
     pub fn settle_referral(friend: MemberId, at: Timestamp) -> Self {
         let id = CommandId::Referral(friend.clone());
@@ -424,10 +576,70 @@ impl Request {
         Self { id, at, command: Command::ReviewReferral { friend, approves, reason } }
     }
 
+    /// Staff add points or take them off; `client` is whoever acts.
+    pub fn adjust(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        new: NewAdjustment,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::Adjust);
+        let id = CommandId::Request { client, member, operation, key };
+        let act = AdjustmentAct::Adjust(Box::new(new));
+        Self { id, at, command: Command::Adjustment { member_id, act } }
+    }
+
+    /// Somebody else decides about an adjustment that waits; `client` is whoever acts.
+    pub fn review_adjustment(
+        client: ClientId,
+        key: RequestKey,
+        member_id: MemberId,
+        at: Timestamp,
+        adjustment: AdjustmentId,
+        approves: bool,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (member_id.clone(), Operation::ReviewAdjustment);
+        let id = CommandId::Request { client, member, operation, key };
+        let act = AdjustmentAct::Review { adjustment, approves, reason };
+        Self { id, at, command: Command::Adjustment { member_id, act } }
+    }
+
     /// An order that a guest paid at `paid_at` becomes a member's.
     pub fn claim_order(order_id: OrderId, paid_at: Timestamp, member_id: MemberId) -> Self {
         let id = CommandId::Claim(order_id.clone());
         Self { id, at: paid_at, command: Command::ClaimOrder { order_id, member_id } }
+    }
+
+    /// Staff make two members one: `source` becomes a name for `into`.
+    pub fn merge(
+        client: ClientId,
+        key: RequestKey,
+        source: MemberId,
+        at: Timestamp,
+        into: MemberId,
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (source.clone(), Operation::Merge);
+        let id = CommandId::Request { client, member, operation, key };
+        let act = MergeAct::Merge { into, reason };
+        Self { id, at, command: Command::Merge { member_id: source, act } }
+    }
+
+    /// Staff make `source` and `into` two members again.
+    pub fn undo_merge(
+        client: ClientId,
+        key: RequestKey,
+        source: MemberId,
+        at: Timestamp,
+        (into, merge): (MemberId, PairId),
+        reason: ReasonCode,
+    ) -> Self {
+        let (member, operation) = (source.clone(), Operation::UndoMerge);
+        let id = CommandId::Request { client, member, operation, key };
+        let act = MergeAct::Undo { into, merge, reason };
+        Self { id, at, command: Command::Merge { member_id: source, act } }
     }
 
     /// What a member has in another system is brought here.
@@ -456,7 +668,12 @@ impl Request {
             | Command::SetStatus { member_id, .. }
             | Command::SettleReferral { friend: member_id }
             | Command::ReviewReferral { friend: member_id, .. }
-            | Command::ClaimOrder { member_id, .. } => Some(member_id),
+            | Command::ClaimOrder { member_id, .. }
+            | Command::Checkout { member_id, .. }
+            | Command::Redemption { member_id, .. }
+            | Command::Transfer { member_id, .. }
+            | Command::Adjustment { member_id, .. }
+            | Command::Merge { member_id, .. } => Some(member_id),
         }
     }
 
@@ -486,7 +703,12 @@ impl Request {
             | Command::SetStatus { .. }
             | Command::SettleReferral { .. }
             | Command::ReviewReferral { .. }
-            | Command::ClaimOrder { .. } => None,
+            | Command::ClaimOrder { .. }
+            | Command::Checkout { .. }
+            | Command::Redemption { .. }
+            | Command::Transfer { .. }
+            | Command::Adjustment { .. }
+            | Command::Merge { .. } => None,
         }
     }
 
@@ -496,14 +718,7 @@ impl Request {
         content.number(i128::from(self.at.as_second()));
         content.number(self.at.subsec_nanosecond().into());
         match &self.command {
-            Command::PayOrder(order) => {
-                content.text("pay");
-                content.optional(order.member_id.as_ref().map(MemberId::as_str));
-                content.text(order.currency.code());
-                content.optional(order.channel.as_ref().map(crate::id::Channel::as_str));
-                content.optional(order.referral_code.as_deref());
-                content.content(&order.content);
-            }
+            Command::PayOrder(order) => content.order(order),
             // Its instant does not make a cancellation another one: it happens once to an order.
             // Nor does it make a day's due work another one, nor a task, nor what a version says.
             Command::CorrectOrder { correction: Correction::All, .. }
@@ -519,7 +734,9 @@ impl Request {
                 content.text("grow");
                 content.number(growth.get().into());
             }
-            Command::CorrectOrder { correction, .. } => content.correction(correction),
+            Command::CorrectOrder { correction, points, .. } => {
+                content.correction(correction, *points);
+            }
             // A key names one request, whenever it is repeated.
             Command::Spend { points, .. } => {
                 content = Canonical(Sha256::new());
@@ -584,6 +801,12 @@ impl Request {
                 content.text("open");
                 content.opening(opening);
             }
+            // By a key, too.
+            Command::Checkout { act, .. } => content = Canonical::of(|it| act.write(it)),
+            Command::Redemption { act, .. } => content = Canonical::of(|it| act.write(it)),
+            Command::Transfer { transfer, .. } => content = Canonical::of(|it| transfer.write(it)),
+            Command::Adjustment { act, .. } => content = Canonical::of(|it| act.write(it)),
+            Command::Merge { act, .. } => content = Canonical::of(|it| act.write(it)),
         }
         content.fingerprint()
     }
@@ -631,24 +854,30 @@ impl From<Fingerprint> for String {
 }
 
 /// Writes content so that no two contents are the same bytes: every text after its length.
-struct Canonical(Sha256);
+pub(crate) struct Canonical(Sha256);
 
 impl Canonical {
-    fn number(&mut self, number: i128) {
+    fn of(write: impl FnOnce(&mut Self)) -> Self {
+        let mut content = Self(Sha256::new());
+        write(&mut content);
+        content
+    }
+
+    pub(crate) fn number(&mut self, number: i128) {
         self.0.update(number.to_be_bytes());
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         // Ids have at most 128 bytes; a longer text would only share its length with another one.
         self.0.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
         self.0.update(text);
     }
 
-    fn optional(&mut self, text: Option<&str>) {
+    pub(crate) fn optional(&mut self, text: Option<&str>) {
         self.text(text.unwrap_or_default());
     }
 
-    fn amount(&mut self, amount: Minor) {
+    pub(crate) fn amount(&mut self, amount: Minor) {
         self.0.update(amount.get().to_be_bytes());
     }
 
@@ -667,7 +896,25 @@ impl Canonical {
         }
     }
 
-    fn correction(&mut self, correction: &Correction) {
+    fn order(&mut self, order: &Order) {
+        if let Some(hold) = order.points_hold {
+            self.text("pay with points");
+            self.text(&hold.to_string());
+        } else {
+            self.text("pay");
+        }
+        self.optional(order.member_id.as_ref().map(MemberId::as_str));
+        self.text(order.currency.code());
+        self.optional(order.channel.as_ref().map(crate::id::Channel::as_str));
+        self.optional(order.referral_code.as_deref());
+        self.content(&order.content);
+    }
+
+    fn correction(&mut self, correction: &Correction, points: Option<Points>) {
+        if let Some(points) = points {
+            self.text("returning");
+            self.number(points.get().into());
+        }
         match correction {
             Correction::Lines(lines) => {
                 self.text("lines");
@@ -722,7 +969,7 @@ impl Canonical {
         self.number(i128::try_from(length).unwrap_or(i128::MAX));
     }
 
-    fn day(&mut self, day: Option<Date>) {
+    pub(crate) fn day(&mut self, day: Option<Date>) {
         self.text(&day.map(|it| it.to_string()).unwrap_or_default());
     }
 

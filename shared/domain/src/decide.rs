@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{Account, CapKey, LotId, Wallet},
+    adjustment::PROPOSALS_MAX,
     calendar::{Month, after_days},
+    checkout::{Back, HOLDS_MAX},
     command::{Command, Correction, RefundLine, Request, Waiting},
     due,
     earning::{Component, components_for, compute, headroom, points_by_lot},
@@ -15,14 +17,17 @@ use crate::{
         Becomes, Corrected, CorrectedInLot, Earned, EarnedInLot, Event, LinesChange, LotUse,
         ProgressChange, Settled, TakenLine,
     },
-    id::{CommandId, LevelId, LineId, MemberId, OrderId},
+    id::{CommandId, LevelId, LineId, MemberId},
+    merge::MergeState,
     money::{Currency, Minor, Spend, spread},
     opening::{LOTS_MAX, MONTHS_MAX, PENDING_MAX},
     order::{Content, KeptLine, LineKey, Order, OrderRecord, OrderState, eligible, kept_lines},
     points::{OutOfRange, Points},
-    program::{Program, Shortfall},
+    program::{CapPeriod, Program, Shortfall},
+    redemption::{COUNTED_MAX, Offer, RedemptionState, RedemptionStatus},
     referral::{NamedCode, Suspicion},
     reminder,
+    reward::RewardStatus,
     tier::{self, TASKS_MAX},
 };
 
@@ -44,6 +49,22 @@ pub enum Rejection {
     /// Nobody has joined.
     #[error("nobody has enrolled under this id")]
     NotEnrolled,
+    /// The program lets no member give points to another.
+    #[error("the program lets no member give points to another")]
+    TransfersOff,
+    /// Points would go to where they came from.
+    #[error("nobody can give points to themselves")]
+    OwnAccount,
+    /// Whoever points go to is no active member: nobody, not yet, not now or no more. Which of them is nothing that
+    /// a member may learn of another.
+    #[error("whoever points go to is no active member")]
+    ReceiverNotActive,
+    /// The member joined too short a time ago.
+    #[error("the member can give points from {from} on")]
+    AccountTooNew {
+        /// From when on they can.
+        from: Timestamp,
+    },
     /// The member is already what they are to be.
     #[error("the account has this status already")]
     StatusUnchanged,
@@ -59,6 +80,9 @@ pub enum Rejection {
     /// The order that this is about was itself refused.
     #[error("the order was refused")]
     OrderRefused,
+    /// The program says nothing of paying with points.
+    #[error("the program lets points pay nothing")]
+    PointsDoNotPay,
     /// The program has no rate for the order's currency.
     #[error("the program has no rate for {currency}")]
     CurrencyNotInProgram {
@@ -101,9 +125,38 @@ pub enum Rejection {
         /// The month.
         month: Month,
     },
+    /// Points are to be held for longer than the program lets them.
+    #[error("points are held for {minutes_max} minutes at most")]
+    HoldTooLong {
+        /// The longest.
+        minutes_max: u32,
+    },
     /// A request of no points, which is always a mistake of the sender.
     #[error("the number of points must not be zero")]
     AmountIsZero,
+    /// Fewer points than the program lets a member give.
+    #[error("at least {least} points must be given")]
+    FewerThanLeast {
+        /// How many it must be.
+        least: Points,
+    },
+    /// More points than the program lets a member give in a period.
+    #[error("only {left} more points can be given away {}", in_words(*period))]
+    TransferCapReached {
+        /// Which period.
+        period: CapPeriod,
+        /// What is left of it.
+        left: Points,
+    },
+    /// No adjustment of this id waits for a second person.
+    #[error("no adjustment of this id waits for a second person")]
+    NoSuchAdjustment,
+    /// Whoever asked for an adjustment would decide about it.
+    #[error("somebody else than who asked for the adjustment must decide about it")]
+    ApproverIsRequester,
+    /// As many adjustments wait as an account may have.
+    #[error("at most {PROPOSALS_MAX} adjustments of one account wait for a second person")]
+    TooManyProposals,
     /// What is to be given back was never used.
     #[error("no points were used under this id")]
     NothingSpent,
@@ -114,6 +167,85 @@ pub enum Rejection {
         left: Points,
         /// What was asked for.
         requested: Points,
+    },
+    /// There is no reward of this id.
+    #[error("there is no such reward")]
+    NoSuchReward,
+    /// Nobody can take the reward now.
+    #[error("the reward is {}", status.as_str())]
+    RewardNotActive {
+        /// What it is.
+        status: RewardStatus,
+    },
+    /// It is too early for this member.
+    #[error("the reward can be taken from {from} on")]
+    RewardNotYet {
+        /// From when on this member may take it.
+        from: Timestamp,
+    },
+    /// It is too late.
+    #[error("the time of the reward is over")]
+    RewardOver,
+    /// The reward is not for the member's level.
+    #[error("the reward is not for this level")]
+    LevelNotAllowed,
+    /// The reward is not to be had where it was asked for.
+    #[error("the reward is not to be had in this channel")]
+    ChannelNotAllowed,
+    /// The member had as many as they may in a period.
+    #[error("a member can take at most {limit} {}", Self::period(*period))]
+    RewardLimitReached {
+        /// How many a member may take.
+        limit: u32,
+        /// In which period.
+        period: CapPeriod,
+    },
+    /// The member took so many rewards with limits that no more can be counted.
+    #[error("at most {COUNTED_MAX} numbers of rewards with limits are counted")]
+    TooManyCounted,
+    /// The reward costs something else than whoever asks believes.
+    #[error("the reward costs {price} points")]
+    PriceChanged {
+        /// What it costs this member.
+        price: Points,
+    },
+    /// Nothing is left of the reward.
+    #[error("the reward is sold out")]
+    SoldOut,
+    /// The member has no redemption of this id.
+    #[error("there is no such redemption")]
+    NoSuchRedemption,
+    /// A redemption cannot go on like this from where it stands.
+    #[error("the redemption is {}", status.as_str())]
+    RedemptionIs {
+        /// Where it stands.
+        status: RedemptionStatus,
+    },
+    /// What is to be used or let go is not held: it was before, or never was.
+    #[error("no points are held under this id")]
+    NoSuchHold,
+    /// More is to be used than is held.
+    #[error("{held} points are held but {requested} were requested")]
+    MoreThanHeld {
+        /// What is held.
+        held: Points,
+        /// What was asked for.
+        requested: Points,
+    },
+    /// The member has as many open checkouts as an account remembers.
+    #[error("at most {HOLDS_MAX} holds are open at once")]
+    TooManyHolds,
+    /// More points are to pay an order than it allows.
+    #[error("at most {most} points can pay this order")]
+    MoreThanOrderAllows {
+        /// The most.
+        most: Points,
+    },
+    /// Fewer points are to pay an order than the program wants.
+    #[error("at least {min} points must pay an order")]
+    FewerThanMinimum {
+        /// The fewest.
+        min: Points,
     },
     /// The member does not have the points.
     #[error("{available} points are available but {requested} were requested")]
@@ -134,6 +266,18 @@ pub enum Rejection {
         /// What was asked for.
         requested: Points,
     },
+    /// A member would become one with themselves.
+    #[error("a member cannot become one with themselves")]
+    SameMember,
+    /// The account is a name for another one already.
+    #[error("the account belongs to another member since they became one; undo that first")]
+    MergedAlready,
+    /// The other account is only a name.
+    #[error("the other account belongs to another member since they became one; name that one")]
+    IntoAlias,
+    /// There is no such merge, or it was undone.
+    #[error("no such merge is in force")]
+    NotMerged,
     /// What is set would be over before it begins.
     #[error("{through} is over")]
     EndIsOver {
@@ -149,6 +293,16 @@ pub enum Rejection {
     /// A sum of money or points, or a day, would leave the range in which it is exact.
     #[error("a sum of money or points would be larger than can be counted")]
     OutOfRange,
+}
+
+/// When, as a member reads it.
+const fn in_words(period: CapPeriod) -> &'static str {
+    match period {
+        CapPeriod::Day => "today",
+        CapPeriod::Month => "this month",
+        CapPeriod::Year => "this year",
+        CapPeriod::Lifetime => "for ever",
+    }
 }
 
 impl From<OutOfRange> for Rejection {
@@ -169,14 +323,47 @@ pub enum Held {
     Order(OrderState),
     /// The use of points that is to be given back.
     Spend(SpendState),
+    /// The redemption that is to go on.
+    Redemption(Box<RedemptionState>),
+    /// The merge that is to be undone.
+    Merge(Box<MergeState>),
 }
 
 impl Held {
-    /// The member of the order, if it is a member's.
-    pub const fn member_id(&self) -> Option<&MemberId> {
+    /// What waits for its order.
+    const fn waiting(&self) -> &[Waiting] {
+        match self {
+            Self::Waiting(waiting) => waiting.as_slice(),
+            Self::Nothing
+            | Self::Order(_)
+            | Self::Spend(_)
+            | Self::Redemption(_)
+            | Self::Merge(_) => &[],
+        }
+    }
+
+    /// A guest's order that can become a member's.
+    fn claimable(&self) -> Result<&OrderRecord, Rejection> {
+        match self {
+            Self::Order(OrderState { member_id: None, record: Some(record), .. }) => Ok(record),
+            Self::Order(OrderState { member_id: Some(_), .. }) => Err(Rejection::OrderHasMember),
+            Self::Order(OrderState { record: None, .. }) => Err(Rejection::OrderRefused),
+            Self::Nothing
+            | Self::Waiting(_)
+            | Self::Spend(_)
+            | Self::Redemption(_)
+            | Self::Merge(_) => Err(Rejection::NoSuchOrder),
+        }
+    }
+
+    /// The member of the order, of the use of points or of the redemption, if it is a member's: whose account it
+    /// was then, by whichever name it was asked.
+    pub fn member_id(&self) -> Option<&MemberId> {
         match self {
             Self::Order(OrderState { member_id, .. }) => member_id.as_ref(),
-            Self::Nothing | Self::Waiting(_) | Self::Spend(_) => None,
+            Self::Spend(spend) => spend.member_id.as_ref(),
+            Self::Redemption(state) => state.member_id.as_ref(),
+            Self::Nothing | Self::Waiting(_) | Self::Merge(_) => None,
         }
     }
 }
@@ -236,10 +423,17 @@ pub struct Known {
     pub account: Account,
     /// Whose the referral code is that the request names; `None` if it names none.
     pub code: Option<NamedCode>,
-    /// The account of whoever brought the member, where their referral is settled or taken back.
-    pub referrer: Option<Account>,
+    /// The account of another member whom the request is about, too: of whoever brought the first, where their
+    /// referral is settled or taken back; of whoever points go to, or becomes one with the first. `None` where that
+    /// is the same account, since both became one member.
+    pub other: Option<Account>,
+    /// The reward that the request is about, as it was read.
+    pub offer: Option<Box<Offer>>,
     /// What else is known of both, where their referral is settled.
     pub suspicion: Suspicion,
+    /// Whose the account is, if the member named became one with another: whatever is said of the one is about
+    /// the other's account.
+    pub owner: Option<MemberId>,
 }
 
 /// Answers `request` under `program`, given what is `known`.
@@ -251,26 +445,31 @@ pub struct Known {
 ///
 /// A [`Rejection`], which the caller records under the request's id.
 pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Decision, Rejection> {
-    let Known { holds, account, code, referrer, suspicion } = known;
+    let Known { holds, account, code, other, offer, suspicion, owner } = known;
     let at = account.clock.map_or(request.at, |clock| clock.max(request.at));
     let is_late = account.clock.is_some_and(|clock| request.at < clock);
     let work = || Work {
         is_late,
-        member_id: holds.member_id().or_else(|| request.member_id()),
-        referrer: referrer.as_ref(),
+        member_id: owner.as_ref().or_else(|| holds.member_id().or_else(|| request.member_id())),
+        other: other.as_ref(),
         ..Work::new(program, account.clone(), at)
     };
+    if account.holdings.alias.is_some() {
+        // Of a name nothing is measured, and it is nobody who could join.
+        if let Command::Measure { .. } = &request.command {
+            return Ok(Decision::Nothing);
+        }
+        if let Command::Enroll { .. } | Command::Activate { .. } = &request.command {
+            return Err(Rejection::MergedAlready);
+        }
+    }
     match &request.command {
         Command::PayOrder(order) => {
-            let waiting = match holds {
-                Held::Waiting(waiting) => waiting.as_slice(),
-                Held::Nothing | Held::Order(_) | Held::Spend(_) => &[],
-            };
             if order.member_id.is_some() {
                 account.membership.check_open()?;
-                work().pay(order, waiting, code.as_ref())
+                work().pay(order, holds.waiting(), code.as_ref())
             } else {
-                Work::new(program, Account::default(), request.at).pay(order, waiting, None)
+                Work::new(program, Account::default(), request.at).pay(order, holds.waiting(), None)
             }
         }
         Command::Enroll { member_id, .. } => work().enroll(member_id, code.as_ref()),
@@ -280,43 +479,42 @@ pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Dec
         Command::ReviewReferral { approves, reason, .. } => {
             work().review_referral(&request.id, *approves, reason, suspicion)
         }
-        Command::ClaimOrder { .. } => match holds {
-            Held::Order(OrderState { member_id: None, record: Some(record) }) => {
-                account.membership.check_open()?;
-                work().claim(record)
-            }
-            Held::Order(OrderState { member_id: Some(_), .. }) => Err(Rejection::OrderHasMember),
-            Held::Order(OrderState { record: None, .. }) => Err(Rejection::OrderRefused),
-            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => Err(Rejection::NoSuchOrder),
-        },
-        Command::CorrectOrder { order_id, correction } => match holds {
-            Held::Order(state) => {
-                let record = state.record.as_ref().ok_or(Rejection::OrderRefused)?;
-                let work = if state.member_id.is_some() {
-                    work()
-                } else {
-                    Work::new(program, Account::default(), request.at)
-                };
-                work.correct_order(state.member_id.is_some(), record, order_id, request, correction)
-            }
-            Held::Nothing | Held::Waiting(_) | Held::Spend(_) => Ok(Decision::Waits(Waiting {
-                id: request.id.clone(),
-                at: request.at,
-                correction: correction.clone(),
-            })),
-        },
+        Command::ClaimOrder { .. } => {
+            let record = holds.claimable()?;
+            account.membership.check_open()?;
+            work().claim(record)
+        }
+        Command::CorrectOrder { correction, points, .. } => {
+            let Held::Order(state) = holds else {
+                return Ok(waits(request, correction, *points));
+            };
+            let work = if state.member_id.is_some() {
+                work()
+            } else {
+                Work::new(program, Account::default(), request.at)
+            };
+            work.correct_order(state, request, correction, *points)
+        }
         Command::Spend { points, .. } => {
             account.membership.check_spends()?;
             work().spend(*points, request.at)
         }
-        Command::GiveBack { member_id, spend: id, points } => match holds {
-            Held::Spend(spend) if spend.member_id.as_ref() == Some(member_id) => {
-                work().give_back(id, spend, *points)
+        Command::GiveBack { member_id, spend: id, points } => {
+            // Of whoever is named, by this name or by another.
+            let is_by_name = matches!(id, CommandId::Request { member, .. } if member == member_id);
+            let is_of = |it: &MemberId| is_by_name || it == member_id || owner.as_ref() == Some(it);
+            match holds {
+                Held::Spend(spend) if spend.member_id.as_ref().is_some_and(is_of) => {
+                    work().give_back(id, spend, *points)
+                }
+                Held::Nothing
+                | Held::Waiting(_)
+                | Held::Order(_)
+                | Held::Spend(_)
+                | Held::Redemption(_)
+                | Held::Merge(_) => Err(Rejection::NothingSpent),
             }
-            Held::Nothing | Held::Waiting(_) | Held::Order(_) | Held::Spend(_) => {
-                Err(Rejection::NothingSpent)
-            }
-        },
+        }
         Command::OpenAccount { opening, .. } => {
             account.membership.check_open()?;
             work().open(opening, request.at)
@@ -335,21 +533,20 @@ pub fn decide(program: &Program, known: &Known, request: &Request) -> Result<Dec
         Command::Measure { .. } => work().measure_anew(),
         // Nothing happens to anybody: that it is kept is all.
         Command::EndMeasuring => Ok(Work::new(program, Account::default(), request.at).done(false)),
-        Command::PostDue { .. } => {
-            let mut work = work();
-            due::happen(&mut work)?;
-            let today = program.calendar().day_of(work.at);
-            reminder::tell(&mut work, today)?;
-            // Only to where something happened: an order that is late for a job is not late for its
-            // account.
-            let last = work.events.iter().rev().find_map(Event::fell_due_at);
-            // Nothing due is said, too: it tells when to look again. A new account has no when.
-            let last = last.or(work.account.clock);
-            // Versions in several time zones do not move it back.
-            work.at = last.unwrap_or(work.at).max(account.clock.unwrap_or(Timestamp::MIN));
-            Ok(work.done(last.is_some()))
+        Command::Checkout { act, .. } => work().checkout(&request.id, act, request.at),
+        Command::Redemption { act, .. } => {
+            work().redemption(&request.id, act, holds, offer.as_deref(), request.at)
         }
+        Command::Transfer { transfer, .. } => work().transfer(&request.id, transfer, request.at),
+        Command::Adjustment { act, .. } => work().adjustment(&request.id, act),
+        Command::Merge { act, .. } => work().merge(&request.id, act, holds),
+        Command::PostDue { .. } => Ok(work().post_due()?),
     }
+}
+
+fn waits(request: &Request, correction: &Correction, points: Option<Points>) -> Decision {
+    let (id, at, correction) = (request.id.clone(), request.at, correction.clone());
+    Decision::Waits(Waiting { id, at, correction, points })
 }
 
 /// An account under work: each event is applied as it is decided, so that the next one sees it.
@@ -362,8 +559,8 @@ pub(crate) struct Work<'a> {
     pub(crate) is_late: bool,
     /// Whose account it is, if a decision needs to know.
     pub(crate) member_id: Option<&'a MemberId>,
-    /// The account of whoever brought its owner, where it was read.
-    pub(crate) referrer: Option<&'a Account>,
+    /// The account of another member whom the request is about, where it was read.
+    pub(crate) other: Option<&'a Account>,
     /// What happens to that account.
     pub(crate) second: Option<Box<Second>>,
 }
@@ -377,9 +574,25 @@ impl<'a> Work<'a> {
             at,
             is_late: false,
             member_id: None,
-            referrer: None,
+            other: None,
             second: None,
         }
+    }
+
+    /// Answers [`Command::PostDue`].
+    fn post_due(mut self) -> Result<Decision, OutOfRange> {
+        let clock = self.account.clock;
+        due::happen(&mut self)?;
+        let today = self.program.calendar().day_of(self.at);
+        reminder::tell(&mut self, today)?;
+        // Only to where something happened: an order that is late for a job is not late for its
+        // account.
+        let last = self.events.iter().rev().find_map(Event::fell_due_at);
+        // Nothing due is said, too: it tells when to look again. A new account has no when.
+        let last = last.or(clock);
+        // Versions in several time zones do not move it back.
+        self.at = last.unwrap_or(self.at).max(clock.unwrap_or(Timestamp::MIN));
+        Ok(self.done(last.is_some()))
     }
 
     pub(crate) fn record(&mut self, event: Event) -> Result<(), OutOfRange> {
@@ -403,6 +616,8 @@ impl<'a> Work<'a> {
         due::happen(&mut self)?;
         let has_history = self.account.has_history();
         let mut record = self.recorded(order, is_member)?;
+        // Before it earns: no order is paid with its own points.
+        let mut payment = self.pay_with_points(order, is_member)?;
         let eligible = record.eligible()?;
         let spend = record.spend_of(eligible, self.program)?;
         let counts = !eligible.is_zero();
@@ -424,11 +639,13 @@ impl<'a> Work<'a> {
         if counts && is_member {
             self.measure(Month::of(today))?;
         }
-        for Waiting { id, at, correction } in waiting {
+        for Waiting { id, at, correction, points } in waiting {
             match self.corrected(is_member, &record, id, *at, correction) {
                 Ok(corrected) => {
                     self.record_correction(corrected, &record)?;
                     record = self.newest_record(record);
+                    let lines = (is_member, &*record.lines);
+                    payment = self.correct_payment(payment, lines, id, correction, *points)?;
                 }
                 Err(rejection) => {
                     self.record(Event::CorrectionRefused { by: id.clone(), rejection })?;
@@ -437,6 +654,7 @@ impl<'a> Work<'a> {
         }
         if let Some(member_id) = &order.member_id {
             if let Some(code) = code {
+                let member_id = self.member_id.unwrap_or(member_id);
                 self.name_referrer(member_id, code, has_history)?;
             }
             self.watch_order(&order.order_id, order.paid_at, &record)?;
@@ -582,22 +800,25 @@ impl<'a> Work<'a> {
 
     fn correct_order(
         mut self,
-        is_member: bool,
-        record: &OrderRecord,
-        order_id: &OrderId,
+        state: &OrderState,
         request: &Request,
         correction: &Correction,
+        points: Option<Points>,
     ) -> Result<Decision, Rejection> {
-        debug_assert_eq!(request.id.order_id(), Some(order_id), "the id is made from the order");
+        let record = state.record.as_ref().ok_or(Rejection::OrderRefused)?;
+        let is_member = state.member_id.is_some();
         due::happen(&mut self)?;
         let corrected = self.corrected(is_member, record, &request.id, request.at, correction)?;
         self.record_correction(corrected, record)?;
+        let lines = self.newest_record(record.clone()).lines;
+        let payment = state.payment.as_deref().cloned();
+        self.correct_payment(payment, (is_member, &lines), &request.id, correction, points)?;
         Ok(self.done(is_member))
     }
 
     /// The order's record after the correction that was just recorded.
     fn newest_record(&self, record: OrderRecord) -> OrderRecord {
-        let mut state = OrderState { member_id: None, record: Some(record.clone()) };
+        let mut state = OrderState { member_id: None, record: Some(record.clone()), payment: None };
         if let Some(event) = self.events.iter().rfind(|it| matches!(it, Event::Corrected(_))) {
             state.apply(event);
         }
@@ -825,15 +1046,7 @@ impl<'a> Work<'a> {
         if available < requested {
             return Err(Rejection::InsufficientPoints { available, requested });
         }
-        let mut missing = requested;
-        let mut uses = Vec::new();
-        for lot in &self.account.lots {
-            let points = lot.points.min(missing);
-            if !points.is_zero() {
-                missing = missing.minus(points)?;
-                uses.push(LotUse { lot: lot.id, points });
-            }
-        }
+        let uses = self.account.uses_of(requested)?;
         self.record(Event::Spent { uses })?;
         self.slide(self.program.calendar().day_of(asked_at))?;
         Ok(self.done(true))
@@ -853,41 +1066,18 @@ impl<'a> Work<'a> {
             return Err(Rejection::MoreThanSpent { left, requested });
         }
         due::happen(&mut self)?;
-        let calendar = self.program.calendar();
-        let today = calendar.day_of(self.at);
-        let reinstate_days = self.program.spec().spending.reinstate_days;
-
         // What was used last comes back first, as if only the rest had ever been used.
         let mut skipped = spend.given_back;
         let mut missing = requested;
-        let mut debt = self.account.debt;
-        let (mut debt_paid, mut lost) = (Points::ZERO, Points::ZERO);
-        let mut restored: Vec<LotUse> = Vec::new();
+        let mut uses = Vec::new();
         for LotUse { lot, points } in spend.uses.iter().rev().copied() {
             let skip = points.min(skipped);
             skipped = skipped.minus(skip)?;
             let points = points.minus(skip)?.min(missing);
             missing = missing.minus(points)?;
-
-            let paid = points.min(debt);
-            debt = debt.minus(paid)?;
-            debt_paid = debt_paid.plus(paid)?;
-            let points = points.minus(paid)?;
-            if points.is_zero() {
-                continue;
-            }
-            if !calendar.is_over(self.account.last_good_day(lot), self.at)? {
-                restored.push(LotUse { lot, points });
-            } else if reinstate_days == 0 {
-                lost = lost.plus(points)?;
-            } else {
-                let days = i64::from(reinstate_days);
-                let given = today
-                    .checked_add(jiff::Span::new().try_days(days).map_err(|_| OutOfRange)?)
-                    .map_err(|_| OutOfRange)?;
-                restored.push(LotUse { lot: LotId { given, ..lot }, points });
-            }
+            uses.push(LotUse { lot, points });
         }
+        let Back { debt_paid, restored, lost } = self.coming_back(uses.into_iter(), self.at)?;
         self.record(Event::GivenBack { spend: id.clone(), debt_paid, restored, lost })?;
         Ok(self.done(true))
     }

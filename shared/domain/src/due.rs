@@ -1,10 +1,11 @@
-//! What falls due by itself as an account's clock moves: maturity, expiry, levels that begin, are reviewed
+//! What falls due by itself as an account's clock moves: maturity, holds' ends, expiry, levels that begin, are reviewed
 //! or were set for a time, and that points begin to slide.
 
 use jiff::Timestamp;
 
 use crate::{
     account::Account,
+    checkout::ReleaseCause,
     decide::Work,
     event::Event,
     expiry::{Cause, Promise},
@@ -18,6 +19,8 @@ use crate::{
 enum Due {
     /// Pending points become available.
     Maturity,
+    /// A hold ends.
+    HoldEnd,
     /// A lot's last good day is over.
     Expiry,
     /// A level that was reached before begins.
@@ -77,6 +80,7 @@ fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
     let Some((at, due)) = next(work.program, &work.account, work.at)? else { return Ok(None) };
     let event = match due {
         Due::Maturity => maturity(work, at)?,
+        Due::HoldEnd => hold_end(work, at)?,
         Due::Expiry => expiry(&work.account, at),
         Due::Start => tier::start(work.program, &work.account, at)?,
         Due::Review => tier::review(work.program, &work.account, at)?,
@@ -99,12 +103,22 @@ fn next(
     account: &Account,
     until: Timestamp,
 ) -> Result<Option<(Timestamp, Due)>, OutOfRange> {
+    // What is only a name has nothing that could fall due, and its level is not looked at.
+    if account.holdings.alias.is_some() {
+        return Ok(None);
+    }
     let calendar = program.calendar();
     let mut first = account
         .pending
         .first()
         .filter(|it| it.matures_at <= until)
         .map(|it| (it.matures_at, Due::Maturity));
+    if let Some(hold) = account.first_to_end() {
+        let candidate = (hold.ends_at, Due::HoldEnd);
+        if candidate.0 <= until && first.is_none_or(|it| candidate < it) {
+            first = Some(candidate);
+        }
+    }
     let expiring = account.lots.iter().find(|it| !it.points.is_zero()).map(|it| it.last_good_day);
     let set_through = account.tier.set().and_then(|it| it.through);
     let days = [
@@ -160,6 +174,12 @@ fn maturity(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange>
         return Ok(Some(Event::Lapsed { at, lot, points, debt_paid }));
     }
     Ok(Some(Event::Matured { at, lot, points, debt_paid }))
+}
+
+fn hold_end(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange> {
+    let Some(hold) = work.account.first_to_end() else { return Ok(None) };
+    let event = work.released(hold, ReleaseCause::Ended { at }, at)?;
+    Ok(Some(Event::Checkout(Box::new(event))))
 }
 
 fn expiry(account: &Account, at: Timestamp) -> Option<Event> {

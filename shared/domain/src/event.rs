@@ -7,16 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{CapKey, LotId, Measure, MonthProgress, Pending, Tier},
+    adjustment::AdjustmentEvent,
     calendar::Month,
+    checkout::CheckoutEvent,
     decide::Rejection,
     expiry::Cause,
     id::{CommandId, LevelId, MemberId, OrderId, ReasonCode, TaskId},
     membership::Status,
+    merge::MergeEvent,
     money::{Currency, Minor, Spend},
     order::{KeptLine, OrderRecord},
     points::{OutOfRange, Points},
+    redemption::RedemptionEvent,
     referral::{Qualifier, ReferralRefusal, Reward, Share},
     tier::{NextLevel, Override},
+    transfer::TransferEvent,
 };
 
 /// One thing that happened to an account, or to an order.
@@ -227,6 +232,16 @@ pub enum Event {
     GrantTakenBack(Box<GrantTakenBack>),
     /// Something happened to the referral by which the account's owner was brought.
     Referral(Box<ReferralEvent>),
+    /// Something happened to points that pay for orders.
+    Checkout(Box<CheckoutEvent>),
+    /// Something happened to a reward that the member took.
+    Redemption(Box<RedemptionEvent>),
+    /// Points came from another member, or went to one.
+    Transfer(Box<TransferEvent>),
+    /// Staff added points or took them off, or proposed to.
+    Adjustment(Box<AdjustmentEvent>),
+    /// Two members became one, or two again.
+    Merge(Box<MergeEvent>),
 }
 
 /// Points that are given beside orders.
@@ -380,6 +395,7 @@ impl Event {
                 | ReferralEvent::Refused { .. }
                 | ReferralEvent::Revoked { .. } => None,
             },
+            Self::Checkout(event) => event.fell_due_at(),
             Self::Earned(_)
             | Self::LevelReached { .. }
             | Self::LevelLowered { .. }
@@ -399,6 +415,10 @@ impl Event {
             | Self::StatusChanged { .. }
             | Self::Granted(_)
             | Self::GrantTakenBack(_)
+            | Self::Redemption(_)
+            | Self::Transfer(_)
+            | Self::Adjustment(_)
+            | Self::Merge(_)
             | Self::Opened(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +112,8 @@ ids! {
     TaskId, "a task id";
     /// A key under which a caller repeats one request.
     RequestKey, "a request key";
+    /// A reward of the catalogue, as the shop calls it.
+    RewardId, "a reward id";
 }
 
 /// A shop's code of why staff did something, such as `goodwill`.
@@ -222,6 +225,130 @@ pub enum CommandId {
     ReferralRevoked(MemberId),
     /// An order that a guest had paid became a member's; this happens once to an order.
     Claim(OrderId),
+    /// A member took a reward.
+    Redemption(MemberId, RedemptionId),
+    /// A redemption went on, which each step does once.
+    RedemptionStep(MemberId, RedemptionId, RedemptionStep),
+    /// The other side of a command that is about two members.
+    Counterpart(MemberId, PairId),
+}
+
+/// How a redemption goes on after it was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedemptionStep {
+    /// What was redeemed was handed over.
+    Fulfill,
+    /// It will not be handed over; its points come back.
+    Cancel,
+    /// It was handed over and came back; so do its points.
+    Refund,
+}
+
+impl RedemptionStep {
+    /// The letter that stands in ids.
+    const fn letter(self) -> char {
+        match self {
+            Self::Fulfill => 'F',
+            Self::Cancel => 'X',
+            Self::Refund => 'R',
+        }
+    }
+}
+
+macro_rules! derived_ids {
+    ($($(#[$doc:meta])* $name:ident, $kind:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// Made from the natural id of the request that it began with, so that whoever repeats the request finds
+        /// the same; 32 hexadecimal digits.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id of what the request called `id` began.
+            pub fn of(id: &CommandId) -> Self {
+                let mut half = [0; 16];
+                let digest = Sha256::digest(id.to_string());
+                half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+                Self(half)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidDerivedId;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                let is_plain = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+                if text.len() != 32 || !text.bytes().all(is_plain) {
+                    return Err(InvalidDerivedId { kind: $kind });
+                }
+                let number = u128::from_str_radix(text, 16);
+                number.map(|it| Self(it.to_be_bytes())).map_err(|_| InvalidDerivedId { kind: $kind })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidDerivedId;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.as_str().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    )*};
+}
+
+derived_ids! {
+    /// Points that are held for a checkout.
+    HoldId, "a hold's id";
+    /// A reward that a member took.
+    RedemptionId, "a redemption's id";
+    /// A command that is about two members, and has an entry for each.
+    PairId, "a pair's id";
+    /// An adjustment that waits for a second person.
+    AdjustmentId, "an adjustment's id";
+    /// A text of staff about a member, which is kept with what is personal. The ledger knows this id alone.
+    NoteId, "a note's id";
+}
+
+impl NoteId {
+    /// The id of the note that `client` keeps of a member under `key`. It is no command: nothing of an account
+    /// changes by it.
+    pub fn of_request(client: &ClientId, member_id: &MemberId, key: &RequestKey) -> Self {
+        let [client, member, key] =
+            [client.as_str(), member_id.as_str(), key.as_str()].map(Escaped);
+        let digest = Sha256::digest(format!("note#{client}#{member}#{key}"));
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Self(half)
+    }
+}
+
+/// A text is no id that was made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} has 32 hexadecimal digits, in lower case")]
+pub struct InvalidDerivedId {
+    /// Which kind of id it should have been.
+    kind: &'static str,
 }
 
 /// What a caller's request does.
@@ -244,6 +371,24 @@ pub enum Operation {
     SetStatus,
     /// Decides about a referral that waits for staff.
     ReviewReferral,
+    /// Holds points for a checkout.
+    Hold,
+    /// Uses points that are held.
+    Capture,
+    /// Lets points go that are held.
+    Release,
+    /// Takes a reward.
+    Redeem,
+    /// Gives points to another member.
+    Transfer,
+    /// Adds points or takes them off.
+    Adjust,
+    /// Decides about an adjustment that waits for a second person.
+    ReviewAdjustment,
+    /// Makes two members one.
+    Merge,
+    /// Makes them two again.
+    UndoMerge,
 }
 
 impl Operation {
@@ -258,6 +403,15 @@ impl Operation {
             Self::LiftOverride => "lift_override",
             Self::SetStatus => "set_status",
             Self::ReviewReferral => "review_referral",
+            Self::Hold => "hold",
+            Self::Capture => "capture",
+            Self::Release => "release",
+            Self::Redeem => "redeem",
+            Self::Transfer => "transfer",
+            Self::Adjust => "adjust",
+            Self::ReviewAdjustment => "review_adjustment",
+            Self::Merge => "merge",
+            Self::UndoMerge => "undo_merge",
         }
     }
 }
@@ -282,7 +436,10 @@ impl CommandId {
             | Self::Activation(_)
             | Self::Referral(_)
             | Self::ReferralReward(_)
-            | Self::ReferralRevoked(_) => None,
+            | Self::ReferralRevoked(_)
+            | Self::Redemption(..)
+            | Self::RedemptionStep(..)
+            | Self::Counterpart(..) => None,
         }
     }
 }
@@ -324,6 +481,13 @@ impl std::fmt::Display for CommandId {
             Self::ReferralReward(friend) => write!(f, "F#{}#R", Escaped(friend.as_str())),
             Self::ReferralRevoked(friend) => write!(f, "F#{}#X", Escaped(friend.as_str())),
             Self::Claim(order) => write!(f, "O#{}#G", Escaped(order.as_str())),
+            Self::Redemption(member, redemption) => {
+                write!(f, "W#{}#{redemption}", Escaped(member.as_str()))
+            }
+            Self::RedemptionStep(member, redemption, step) => {
+                write!(f, "W#{}#{redemption}#{}", Escaped(member.as_str()), step.letter())
+            }
+            Self::Counterpart(member, pair) => write!(f, "2#{}#{pair}", Escaped(member.as_str())),
         }
     }
 }

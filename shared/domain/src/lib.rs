@@ -9,11 +9,15 @@
 //! 4. [`command`] and [`opening`]: what may be asked;
 //! 5. [`earning`], [`tier`] and [`mod@decide`]: what is answered, and [`event`]: what then happened;
 //! 6. [`membership`], [`code`] and [`referral`]: who joined, and who brought whom;
-//! 7. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
+//! 7. [`holdings`]: what spending leaves in an account: [`checkout`], [`reward`], [`redemption`], [`transfer`],
+//!    [`merge`] and [`adjustment`];
+//! 8. [`due`] and [`mod@timeline`]: what happens by itself, and what will; [`reminder`]: what is told before.
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod account;
+pub mod adjustment;
 pub mod calendar;
+pub mod checkout;
 pub mod code;
 pub mod command;
 pub mod contact;
@@ -22,16 +26,21 @@ pub mod due;
 pub mod earning;
 pub mod event;
 pub mod expiry;
+pub mod holdings;
 pub mod id;
 pub mod membership;
+pub mod merge;
 pub mod money;
 pub mod opening;
 pub mod order;
 pub mod points;
 pub mod program;
 pub mod rate;
+pub mod redemption;
 pub mod referral;
 pub mod reminder;
+pub mod reward;
 mod script;
 pub mod tier;
 pub mod timeline;
+pub mod transfer;

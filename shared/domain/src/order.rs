@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{CapKey, LotId},
+    checkout::Payment,
     earning::Component,
     event::{Corrected, Event, LinesChange, TakenLine},
-    id::{Category, Channel, LineId, MemberId, OrderId, Sku},
+    id::{Category, Channel, HoldId, LineId, MemberId, OrderId, Sku},
     money::{Currency, Minor, Spend, spread},
     points::{OutOfRange, Points},
     program::Program,
@@ -37,6 +38,8 @@ pub struct Order {
     pub channel: Option<Channel>,
     /// A friend's code that came with it.
     pub referral_code: Option<CompactString>,
+    /// The hold whose points pay what `content` says is paid with points.
+    pub points_hold: Option<HoldId>,
     /// What was bought.
     pub content: Content,
 }
@@ -237,6 +240,9 @@ pub struct OrderState {
     pub member_id: Option<MemberId>,
     /// What is kept of it; `None` if it was refused.
     pub record: Option<OrderRecord>,
+    /// What points pay of it; `None` if it named no hold. Whoever stores this needs a place for it.
+    #[serde(skip)]
+    pub payment: Option<Box<Payment>>,
 }
 
 impl OrderState {
@@ -248,6 +254,10 @@ impl OrderState {
                 if let Some(record) = &mut self.record {
                     record.correct(corrected);
                 }
+            }
+            Event::Checkout(event) => {
+                let payment = self.payment.take().map(|it| *it);
+                self.payment = Payment::after(payment, event).map(Box::new);
             }
             Event::Matured { .. }
             | Event::Lapsed { .. }
@@ -275,6 +285,10 @@ impl OrderState {
             | Event::Granted(_)
             | Event::GrantTakenBack(_)
             | Event::Referral(_)
+            | Event::Redemption(_)
+            | Event::Transfer(_)
+            | Event::Adjustment(_)
+            | Event::Merge(_)
             | Event::Opened(_) => (),
         }
     }

@@ -19,6 +19,9 @@ impl Points {
     /// No points at all.
     pub const ZERO: Self = Self(0);
 
+    /// A single one.
+    pub const ONE: Self = Self(1);
+
     /// The largest amount: 2^63 - 1, so that every store and language with 64-bit integers holds it.
     pub const MAX: Self = Self(i64::MAX.unsigned_abs());
 

@@ -64,6 +64,84 @@ pub struct ProgramSpec {
     /// What members get for bringing friends, and the friends for coming; without it, nothing. Likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<ReferralSpec>,
+    /// How members may give points to each other; without it, they may not. Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfers: Option<TransferSpec>,
+    /// How staff may add points and take them off, likewise.
+    #[serde(default, skip_serializing_if = "AdjustmentSpec::is_plain")]
+    pub adjustments: AdjustmentSpec,
+    /// How points pay for orders; without it, they do not. Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<CheckoutSpec>,
+}
+
+/// How members may give points to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferSpec {
+    /// How many points it must be at least.
+    #[serde(default)]
+    pub min_points: Option<Points>,
+    /// How many points one member may give away in one period.
+    #[serde(default)]
+    pub caps: Vec<MemberCap>,
+    /// How many times 24 hours after joining a member may begin to.
+    #[serde(default)]
+    pub waiting_days: u32,
+}
+
+/// How staff may add points and take them off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustmentSpec {
+    /// Of more points than these, somebody else must approve it; without it, nobody must.
+    #[serde(default)]
+    pub approval_above: Option<Points>,
+    /// Months of life of points that are added; without it, those of `earning`.
+    #[serde(default)]
+    pub expiry_months: Option<u32>,
+}
+
+impl AdjustmentSpec {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How points pay for orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutSpec {
+    /// How many major units of the program's currency one point pays.
+    pub point_worth: Rate,
+    /// The fewest points with which an order is paid.
+    #[serde(default = "CheckoutSpec::one_point")]
+    pub min_points: Points,
+    /// The share of an order that points may pay.
+    #[serde(default = "CheckoutSpec::all")]
+    pub max_share: Rate,
+    /// How many minutes points are held for a checkout, unless it says fewer.
+    #[serde(default = "CheckoutSpec::half_an_hour")]
+    pub hold_minutes: u32,
+}
+
+impl CheckoutSpec {
+    /// The fewest points, where a program does not say.
+    pub const ONE_POINT: Points = Points::ONE;
+    /// The minutes, where a program does not say.
+    pub const HOLD_MINUTES: u32 = 30;
+
+    const fn one_point() -> Points {
+        Self::ONE_POINT
+    }
+
+    const fn all() -> Rate {
+        Rate::ONE
+    }
+
+    const fn half_an_hour() -> u32 {
+        Self::HOLD_MINUTES
+    }
 }
 
 /// What becomes of whoever joins.
@@ -816,6 +894,8 @@ pub enum Problem {
 const MONTHS_MAX: u32 = 1_200;
 /// The same in days.
 const DAYS_MAX: u32 = 36_525;
+/// Thirty days.
+const HOLD_MINUTES_MAX: u32 = 43_200;
 /// How many months a level may be kept at most: less than the twelve after which it would be reviewed anyway.
 const GRACE_MONTHS_MAX: u32 = 11;
 /// How many tasks may make a level at most, which is how many an account remembers.
@@ -838,7 +918,11 @@ impl TryFrom<ProgramSpec> for Program {
         let levels = check_levels(&spec, &mut mistakes);
         let campaigns = check_campaigns(&spec, &mut mistakes);
         check_enrollment(&spec, &mut mistakes);
+        check_checkout(&spec, &mut mistakes);
         let referral_min = check_referral(&spec, &mut mistakes);
+        check_transfers(&spec, &mut mistakes);
+        let months = spec.adjustments.expiry_months;
+        check_months("adjustments.expiry_months", months, &spec, &mut mistakes);
         match calendar {
             Some(calendar) if mistakes.0.is_empty() => {
                 let promises = promise(&spec, spec.effective).into_iter().collect();
@@ -955,13 +1039,29 @@ fn check_caps(spec: &ProgramSpec, mistakes: &mut Mistakes) {
     if spec.caps.per_order.is_some_and(Points::is_zero) {
         mistakes.add("caps.per_order", Problem::Zero);
     }
-    for (index, cap) in spec.caps.per_member.iter().enumerate() {
+    check_member_caps("caps.per_member", &spec.caps.per_member, mistakes);
+}
+
+/// Checks limits to what one member may in one period.
+fn check_member_caps(path: &str, caps: &[MemberCap], mistakes: &mut Mistakes) {
+    for (index, cap) in caps.iter().enumerate() {
         if cap.points.is_zero() {
-            mistakes.add(format!("caps.per_member[{index}].points"), Problem::Zero);
+            mistakes.add(format!("{path}[{index}].points"), Problem::Zero);
         }
-        if spec.caps.per_member.iter().take(index).any(|it| it.period == cap.period) {
-            mistakes.add(format!("caps.per_member[{index}].period"), Problem::RepeatedPeriod);
+        if caps.iter().take(index).any(|it| it.period == cap.period) {
+            mistakes.add(format!("{path}[{index}].period"), Problem::RepeatedPeriod);
         }
+    }
+}
+
+fn check_transfers(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    let Some(TransferSpec { min_points, caps, waiting_days }) = &spec.transfers else { return };
+    if min_points.is_some_and(Points::is_zero) {
+        mistakes.add("transfers.min_points", Problem::Zero);
+    }
+    check_member_caps("transfers.caps", caps, mistakes);
+    if *waiting_days > DAYS_MAX {
+        mistakes.add("transfers.waiting_days", Problem::TooLarge(DAYS_MAX));
     }
 }
 
@@ -1154,6 +1254,26 @@ fn check_months(path: &str, months: Option<u32>, spec: &ProgramSpec, mistakes: &
     }
 }
 
+fn check_checkout(spec: &ProgramSpec, mistakes: &mut Mistakes) {
+    let Some(checkout) = &spec.checkout else { return };
+    let CheckoutSpec { point_worth, min_points, max_share, hold_minutes } = checkout;
+    let zeros = [
+        ("point_worth", point_worth.is_zero()),
+        ("min_points", min_points.is_zero()),
+        ("max_share", max_share.is_zero()),
+        ("hold_minutes", *hold_minutes == 0),
+    ];
+    for (key, _) in zeros.into_iter().filter(|(_, is_zero)| *is_zero) {
+        mistakes.add(format!("checkout.{key}"), Problem::Zero);
+    }
+    if *max_share > Rate::ONE {
+        mistakes.add("checkout.max_share", Problem::TooLarge(1));
+    }
+    if *hold_minutes > HOLD_MINUTES_MAX {
+        mistakes.add("checkout.hold_minutes", Problem::TooLarge(HOLD_MINUTES_MAX));
+    }
+}
+
 fn check_referral(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Spend {
     let Some(referral) = &spec.referral else { return Spend::ZERO };
     if referral.friend_points.is_zero() && referral.referrer_points.is_zero() {
@@ -1181,14 +1301,7 @@ fn check_referral(spec: &ProgramSpec, mistakes: &mut Mistakes) -> Spend {
         }
         highest = highest.max(milestone.friends);
     }
-    for (index, cap) in referral.caps.iter().enumerate() {
-        if cap.points.is_zero() {
-            mistakes.add(format!("referral.caps[{index}].points"), Problem::Zero);
-        }
-        if referral.caps.iter().take(index).any(|it| it.period == cap.period) {
-            mistakes.add(format!("referral.caps[{index}].period"), Problem::RepeatedPeriod);
-        }
-    }
+    check_member_caps("referral.caps", &referral.caps, mistakes);
     if referral.velocity.is_some_and(|it| it.friends == 0) {
         mistakes.add("referral.velocity.friends", Problem::Zero);
     }

@@ -265,6 +265,44 @@ impl Referrals {
         }
     }
 
+    /// Adds what somebody else brought who became one with the member.
+    pub(crate) fn join(&mut self, other: &Self) -> Result<(), OutOfRange> {
+        self.rewarded = self.rewarded.checked_add(other.rewarded).ok_or(OutOfRange)?;
+        for CapUse { key, points } in &other.caps {
+            self.use_caps(&[*key], *points)?;
+        }
+        self.count = match (self.count, other.count) {
+            (Some(own), Some(other)) if own.key == other.key => {
+                let friends = own.friends.checked_add(other.friends).ok_or(OutOfRange)?;
+                Some(CountUse { friends, ..own })
+            }
+            (Some(own), Some(other)) if own.key < other.key => Some(other),
+            (own, other) => own.or(other),
+        };
+        for it in &other.milestones {
+            if !self.milestones.iter().any(|own| own.friends == it.friends) {
+                self.milestones.push(it.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes off what somebody else had brought, as far as it is there.
+    pub(crate) fn part(&mut self, other: &Self) {
+        self.rewarded = self.rewarded.saturating_sub(other.rewarded);
+        for CapUse { key, points } in &other.caps {
+            if let Some(cap) = self.caps.iter_mut().find(|it| it.key == *key) {
+                cap.points = cap.points.minus_or_zero(*points);
+            }
+        }
+        if let (Some(own), Some(other)) = (&mut self.count, other.count)
+            && own.key == other.key
+        {
+            own.friends = own.friends.saturating_sub(other.friends);
+        }
+        self.milestones.retain(|it| !other.milestones.contains(it));
+    }
+
     /// Records that `granted` was given for a friend or a milestone.
     pub(crate) fn add(&mut self, granted: &Granted) -> Result<(), OutOfRange> {
         let share = &granted.share;
@@ -286,18 +324,18 @@ impl Referrals {
     }
 
     /// Records that what was given was taken back.
-    pub(crate) fn remove(&mut self, taken: &GrantTakenBack) -> Result<(), OutOfRange> {
+    pub(crate) fn remove(&mut self, taken: &GrantTakenBack) {
         match &taken.reason {
-            GrantReason::Welcome | GrantReason::Referred { .. } => return Ok(()),
+            GrantReason::Welcome | GrantReason::Referred { .. } => return,
             GrantReason::Brought { .. } => {
-                self.rewarded = self.rewarded.checked_sub(1).ok_or(OutOfRange)?;
+                // Who was made two members again may have brought fewer than were counted.
+                self.rewarded = self.rewarded.saturating_sub(1);
             }
             GrantReason::Milestone { friends } => {
                 self.milestones.retain(|it| it.friends != *friends);
             }
         }
         self.give_back_caps(&taken.share);
-        Ok(())
     }
 }
 
@@ -439,7 +477,21 @@ impl<'a> Work<'a> {
         let referrer = referred.referrer.clone();
         self.refer(ReferralEvent::Ordered { order_id, qualifies_at, is_enough, referrer })?;
         // An order of long ago may have been kept already.
-        due::happen(self)
+        self.end_windows()
+    }
+
+    /// Lets the return windows end that are over by now. All else that is due has happened: what was earned since
+    /// is not to be kept longer by what a program promised before.
+    fn end_windows(&mut self) -> Result<(), OutOfRange> {
+        loop {
+            let referred = self.account.membership.referred.as_ref();
+            let first = referred.and_then(|it| it.next_candidate().map(|first| (it, first)));
+            let Some((referred, first)) = first.filter(|(_, it)| it.qualifies_at <= self.at) else {
+                return Ok(());
+            };
+            let event = referred.window_ended(first);
+            self.record(event)?;
+        }
     }
 
     /// Looks again at a referral after the order called `order_id`, which was `before`, became `record`.
@@ -467,7 +519,7 @@ impl<'a> Work<'a> {
             }
             ReferralState::Qualified { by } if is_this(by) && is_too_little => {
                 self.refer(ReferralEvent::Corrected { order_id: order_id.clone(), is_enough })?;
-                due::happen(self)?;
+                self.end_windows()?;
             }
             ReferralState::Held { by } if is_this(by) && is_too_little => {
                 self.refer(ReferralEvent::Revoked { referrer: referred.referrer.clone() })?;
@@ -608,12 +660,12 @@ impl<'a> Work<'a> {
     ///
     /// Without one, what is decided is never stored: an account that is there is not at the number of a new one.
     fn referrer(&self) -> Account {
-        self.referrer.cloned().unwrap_or_default()
+        self.other.cloned().unwrap_or_default()
     }
 
     /// The instant at which something takes effect on the referrer's account.
     fn referrer_at(&self) -> Timestamp {
-        self.referrer.and_then(|it| it.clock).map_or(self.at, |it| it.max(self.at))
+        self.other.and_then(|it| it.clock).map_or(self.at, |it| it.max(self.at))
     }
 
     fn referrer_work(&self) -> Result<Work<'a>, OutOfRange> {
@@ -628,19 +680,34 @@ impl<'a> Work<'a> {
         self.take_back(own, reward.friend.clone())?;
         self.refer(ReferralEvent::Revoked { referrer: referrer.clone() })?;
 
+        if self.other.is_none() {
+            // Both became one member since.
+            let friend = self.member_id.cloned().ok_or(OutOfRange)?;
+            return self.take_back_from_referrer(&friend, reward);
+        }
         let mut other = self.referrer_work()?;
         let Some(friend) = self.member_id.cloned() else { return Err(OutOfRange) };
-        let brought = GrantReason::Brought { friend: friend.clone(), count: None };
-        other.take_back(brought, reward.referrer.clone())?;
-        // Who no longer brought enough has not reached it, and reaches it with the next.
-        let Referrals { rewarded, milestones, .. } = other.account.membership.referrals.clone();
-        for MilestoneGrant { friends, share } in milestones {
-            if friends > rewarded {
-                other.take_back(GrantReason::Milestone { friends }, share)?;
-            }
-        }
+        other.take_back_from_referrer(&friend, reward)?;
         let id = CommandId::ReferralRevoked(friend);
         self.second = Some(Box::new(other.into_second(id, referrer.clone())));
+        Ok(())
+    }
+
+    /// Takes back from a referrer what they got for `friend`.
+    fn take_back_from_referrer(
+        &mut self,
+        friend: &MemberId,
+        reward: &Reward,
+    ) -> Result<(), OutOfRange> {
+        let brought = GrantReason::Brought { friend: friend.clone(), count: None };
+        self.take_back(brought, reward.referrer.clone())?;
+        // Who no longer brought enough has not reached it, and reaches it with the next.
+        let Referrals { rewarded, milestones, .. } = self.account.membership.referrals.clone();
+        for MilestoneGrant { friends, share } in milestones {
+            if friends > rewarded {
+                self.take_back(GrantReason::Milestone { friends }, share)?;
+            }
+        }
         Ok(())
     }
 
@@ -650,7 +717,7 @@ impl<'a> Work<'a> {
         self.record(Event::GrantTakenBack(Box::new(GrantTakenBack { reason, share, settled })))
     }
 
-    fn into_second(self, id: CommandId, member_id: MemberId) -> Second {
+    pub(crate) fn into_second(self, id: CommandId, member_id: MemberId) -> Second {
         Second { id, member_id, at: self.at, events: self.events, account: Box::new(self.account) }
     }
 }

@@ -169,6 +169,11 @@ fn told(
         | Event::GrantTakenBack(_)
         // Its points come when it was looked into, if they do.
         | Event::Referral(_)
+        | Event::Checkout(_)
+        | Event::Redemption(_)
+        | Event::Transfer(_)
+        | Event::Adjustment(_)
+        | Event::Merge(_)
         | Event::Opened(_) => return None,
     })
 }

@@ -126,7 +126,8 @@ impl Shop {
         match self.answer(&request) {
             Err(rejection) => {
                 if matches!(request.command, Command::PayOrder(_)) {
-                    let state = OrderState { member_id: Some(member()), record: None };
+                    let state =
+                        OrderState { member_id: Some(member()), record: None, payment: None };
                     self.holds.insert(key(&request), Held::Order(state));
                 }
                 rejection
@@ -157,7 +158,7 @@ impl Shop {
         let holds = self.holds.entry(key(request)).or_default();
         if let Command::PayOrder(order) = &request.command {
             let member_id = order.member_id.clone();
-            *holds = Held::Order(OrderState { member_id, record: None });
+            *holds = Held::Order(OrderState { member_id, record: None, payment: None });
         }
         for event in &events {
             match (&mut *holds, event) {
@@ -557,6 +558,7 @@ fn basket(id: &str, instant: &str) -> Basket {
         currency: "GBP".parse().unwrap(),
         channel: None,
         referral_code: None,
+        points_hold: None,
         content: Content::default(),
     })
 }

@@ -6,19 +6,20 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::{
-        AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
+        AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
         error::TransactionCanceledException,
     },
 };
+use loyalty_domain::redemption::RedemptionStatus;
 use loyalty_ledger::{
     ACCOUNTS_MAX, AccountChange, Answer, Appended, CLAIMS_MAX, Change, Claim, ClaimCondition,
-    Entry, LedgerError, OrderChange, SpendChange, profile::Saved,
+    Entry, LedgerError, OrderChange, RedemptionChange, SpendChange, profile::Saved,
 };
 
 use crate::{
     DynamoDbLedger, failed,
-    item::{self, GIVEN_BACK, Item, REVISION, SEQUENCE, corrupt, number},
+    item::{self, GIVEN_BACK, Item, REVISION, SEQUENCE, STATUS, corrupt, number},
     key::{Key, due},
     profile::{self, ProfileRole},
 };
@@ -183,8 +184,11 @@ impl DynamoDbLedger {
         for spend in &change.spends {
             writes.push(as_read(self.count_given_back(spend)?));
         }
+        for redemption in &change.redemptions {
+            writes.push(as_read(self.move_redemption(redemption)?));
+        }
         for (index, claim) in change.claims.iter().enumerate() {
-            let item = self.claim(claim).map_err(corrupt)?;
+            let item = self.claim(claim)?;
             writes.push(Write { item, role: Role::Claim(index) });
         }
         if let Some(profile) = &change.profile {
@@ -297,41 +301,79 @@ impl DynamoDbLedger {
         put_item(put.expression_attribute_values(":expected", number(change.expected)).build())
     }
 
-    fn claim(&self, claim: &Claim) -> Result<TransactWriteItem, BuildError> {
-        let key = Key::of_claim(&claim.key);
-        let builder = TransactWriteItem::builder();
-        Ok(match claim.condition {
-            ClaimCondition::Unique => {
-                let mut item = item::version_attribute();
-                item.extend(key.attributes());
-                item.insert("n".to_owned(), number(1));
-                let put = Put::builder()
-                    .table_name(&self.tables.program)
-                    .set_item(Some(item))
-                    .condition_expression("attribute_not_exists(pk)")
-                    .build()?;
-                builder.put(put).build()
+    fn move_redemption(&self, change: &RedemptionChange) -> Result<TransactWriteItem, LedgerError> {
+        let mut item = item::version_attribute();
+        item.extend(Key::of_spend_head(&change.id).attributes());
+        item.insert(STATUS.to_owned(), AttributeValue::S(change.status.as_str().to_owned()));
+        let put = Put::builder().table_name(&self.tables.ledger).set_item(Some(item));
+        put_item(match change.expected {
+            // The first step makes the head.
+            RedemptionStatus::Issued => {
+                put.condition_expression("attribute_not_exists(pk)").build()
             }
-            ClaimCondition::Counter { by, limit } => {
-                let [pk, sk] = key.attributes();
-                let update = Update::builder()
+            expected @ (RedemptionStatus::Fulfilled
+            | RedemptionStatus::Cancelled
+            | RedemptionStatus::Refunded) => put
+                .condition_expression("s = :expected")
+                .expression_attribute_values(
+                    ":expected",
+                    AttributeValue::S(expected.as_str().to_owned()),
+                )
+                .build(),
+        })
+    }
+
+    fn claim(&self, claim: &Claim) -> Result<TransactWriteItem, LedgerError> {
+        let key = Key::of_claim(&claim.key);
+        match claim.condition {
+            ClaimCondition::Take { by } => self.take(&key, by),
+            ClaimCondition::Give { by } => self.give(&key, by),
+            ClaimCondition::Piece { id } => {
+                let [pk, sk] = Key::of_piece(&claim.key, &id).attributes();
+                let delete = Delete::builder()
                     .table_name(&self.tables.program)
                     .key(pk.0, pk.1)
                     .key(sk.0, sk.1)
-                    .update_expression("SET v = :version ADD n :by")
-                    .expression_attribute_values(":version", number(1))
-                    .expression_attribute_values(":by", number(by));
-                let update = match limit.checked_sub(by) {
-                    Some(most) => update
-                        .condition_expression("attribute_not_exists(n) OR n <= :most")
-                        .expression_attribute_values(":most", number(most)),
-                    // More than there may ever be.
-                    None => update
-                        .condition_expression("attribute_exists(pk) AND attribute_not_exists(pk)"),
-                };
-                builder.update(update.build()?).build()
+                    .condition_expression("attribute_exists(pk)");
+                let delete = delete.build().map_err(corrupt)?;
+                Ok(TransactWriteItem::builder().delete(delete).build())
             }
-        })
+            ClaimCondition::Unique => self.claim_key(&key).map_err(corrupt),
+            ClaimCondition::Counter { by, limit } => self.count(&key, by, limit).map_err(corrupt),
+        }
+    }
+
+    fn claim_key(&self, key: &Key) -> Result<TransactWriteItem, BuildError> {
+        let mut item = item::version_attribute();
+        item.extend(key.attributes());
+        item.insert("n".to_owned(), number(1));
+        let put = Put::builder()
+            .table_name(&self.tables.program)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn count(&self, key: &Key, by: u64, limit: u64) -> Result<TransactWriteItem, BuildError> {
+        let [pk, sk] = key.attributes();
+        let update = Update::builder()
+            .table_name(&self.tables.program)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .update_expression("SET v = :version ADD n :by")
+            .expression_attribute_values(":version", number(1))
+            .expression_attribute_values(":by", number(by));
+        let update = match limit.checked_sub(by) {
+            Some(most) => update
+                .condition_expression("attribute_not_exists(n) OR n <= :most")
+                .expression_attribute_values(":most", number(most)),
+            // More than there may ever be.
+            None => {
+                update.condition_expression("attribute_exists(pk) AND attribute_not_exists(pk)")
+            }
+        };
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }
 

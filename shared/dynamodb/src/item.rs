@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance},
     command::Fingerprint,
+    holdings::Holdings,
     id::{CommandId, MemberId},
     membership::Membership,
 };
@@ -38,6 +39,9 @@ pub(crate) const SEQUENCE: &str = "q";
 /// The attribute of how many points came back.
 pub(crate) const GIVEN_BACK: &str = "g";
 
+/// The attribute of where a redemption stands.
+pub(crate) const STATUS: &str = "s";
+
 /// An entry as it is stored: an array, so fields may only be added at the end, with a default.
 #[derive(Deserialize)]
 struct StoredEntry {
@@ -62,6 +66,9 @@ pub(crate) struct StoredAccount {
     /// Of accounts that nobody enrolled for, and that nobody was brought to, there is none.
     #[serde(default)]
     membership: Membership,
+    /// Of accounts that nobody spent from, there is none.
+    #[serde(default)]
+    holdings: Holdings,
 }
 
 /// What is stored cannot be read.
@@ -133,10 +140,13 @@ pub(crate) fn part_attributes(body: &[u8], index: usize, parts: usize) -> Item {
 pub(crate) fn account_attributes(change: &AccountChange) -> Result<Item, LedgerError> {
     let AccountChange { account, recent, due_after, .. } = change;
     // As `StoredAccount`.
-    let body = if account.membership == Membership::default() {
-        body::write(&(account, recent, due_after))
+    let (membership, holdings) = (&account.membership, &account.holdings);
+    let body = if *holdings != Holdings::default() {
+        body::write(&(account, recent, due_after, membership, holdings))
+    } else if *membership != Membership::default() {
+        body::write(&(account, recent, due_after, membership))
     } else {
-        body::write(&(account, recent, due_after, &account.membership))
+        body::write(&(account, recent, due_after))
     };
     let mut item = body_attributes(body.map_err(corrupt)?);
     item.insert(SEQUENCE.to_owned(), number(account.sequence));
@@ -158,9 +168,9 @@ pub(crate) fn version_attribute() -> Item {
 pub(crate) fn account(item: Option<&Item>) -> Result<StoredAccount, LedgerError> {
     let Some(item) = item else { return Ok(StoredAccount::default()) };
     let stored: StoredAccount = body::read(body(item)?.unwrap_or_default()).map_err(corrupt)?;
-    let StoredAccount { mut account, recent, due_after, membership } = stored;
-    account.membership = membership;
-    Ok(StoredAccount { account, recent, due_after, membership: Membership::default() })
+    let StoredAccount { mut account, recent, due_after, membership, holdings } = stored;
+    (account.membership, account.holdings) = (membership, holdings);
+    Ok(StoredAccount { account, recent, due_after, ..StoredAccount::default() })
 }
 
 /// The body of `item`, if it has one, once its shape is known.

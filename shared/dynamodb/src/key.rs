@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
 use loyalty_domain::{
     code::ReferralCode,
-    id::{CommandId, Escaped, MemberId, OrderId},
+    id::{CommandId, Escaped, MemberId, NoteId, OrderId, RequestKey, RewardId},
+    reward::PieceId,
 };
 use loyalty_ledger::{
     ClaimKey,
@@ -78,6 +79,37 @@ impl Key {
         Self::new(format!("S#{}#{}", Escaped(claim.kind), Escaped(&claim.name)), "0")
     }
 
+    /// Where a reward is.
+    pub(crate) fn of_reward(id: &RewardId) -> Self {
+        Self::new(REWARDS, id.as_str())
+    }
+
+    /// Where it is noted what a request changed in a part of a reward's stock.
+    pub(crate) fn of_stock_change(reward: &RewardId, key: &RequestKey, shard: u16) -> Self {
+        let pk = format!("S#changes#{}", Escaped(reward.as_str()));
+        Self::new(pk, format!("{}#{shard}", Escaped(key.as_str())))
+    }
+
+    /// Where the serial numbers of a reward are counted.
+    pub(crate) fn of_serials(reward: &RewardId) -> Self {
+        Self::new(format!("S#serials#{}", Escaped(reward.as_str())), "0")
+    }
+
+    /// Where the first piece would be, in a part of a reward's stock.
+    pub(crate) fn of_pieces(pieces: &ClaimKey) -> Self {
+        Self { sk: PIECE.to_owned(), ..Self::of_claim(pieces) }
+    }
+
+    /// Where a piece is that nobody has.
+    pub(crate) fn of_piece(pieces: &ClaimKey, id: &PieceId) -> Self {
+        Self { sk: format!("{PIECE}{id}"), ..Self::of_claim(pieces) }
+    }
+
+    /// Where it is noted that a piece is or was there.
+    pub(crate) fn of_piece_mark(pieces: &ClaimKey, id: &PieceId) -> Self {
+        Self { sk: format!("{PIECE_MARK}{id}"), ..Self::of_claim(pieces) }
+    }
+
     /// Where a member's profile is, in the members table.
     pub(crate) fn of_profile(member_id: &MemberId) -> Self {
         Self::new(member_partition(member_id), PROFILE)
@@ -91,6 +123,11 @@ impl Key {
     /// Where it is noted that `referrer` brought `friend`.
     pub(crate) fn of_friend(referrer: &MemberId, friend: &MemberId) -> Self {
         Self::new(member_partition(referrer), format!("{FRIEND}{friend}"))
+    }
+
+    /// Where a note of staff about a member is.
+    pub(crate) fn of_note(member_id: &MemberId, note: &NoteId) -> Self {
+        Self::new(member_partition(member_id), format!("{NOTE}{note}"))
     }
 
     /// Where it is noted whose an identity is.
@@ -161,6 +198,14 @@ const ACCOUNT: &str = "A";
 const ORDERS: &str = "O#";
 /// The partition of the versions of the program.
 pub(crate) const PROGRAMS: &str = "P";
+/// The partition of all rewards.
+pub(crate) const REWARDS: &str = "R#";
+/// What the sort keys of pieces begin with.
+const PIECE: &str = "P#";
+/// What comes after the last piece.
+pub(crate) const PIECES_END: &str = "P#~";
+/// What the sort keys of marks of pieces begin with.
+const PIECE_MARK: &str = "T#";
 /// The sort key of an order's entry, and of the entries that are alone in their partition.
 pub(crate) const ORDER: &str = "E";
 /// The sort key of what counts the others.
@@ -178,6 +223,8 @@ const PROFILE: &str = "P";
 const ACTIVATION: &str = "V";
 /// What the sort keys of friends begin with.
 pub(crate) const FRIEND: &str = "F#";
+/// What the sort keys of notes begin with.
+pub(crate) const NOTE: &str = "N#";
 /// The sort key of what is alone in its partition of the members table.
 const ALONE: &str = "E";
 
@@ -305,6 +352,8 @@ mod tests {
             Key::of_friend(&member("a"), &member("V")),
             Key::of_friend(&member("a#F"), &member("b")),
             Key::of_friend(&member("a"), &member("F#b")),
+            Key::of_note(&member("a"), &NoteId::try_from("0".repeat(32).as_str()).unwrap()),
+            Key::of_friend(&member("a"), &member(&"0".repeat(32))),
             Key::of_identity(&identity),
             Key::of_identity(&Identity { kind: IdentityKind::Card, ..identity }),
             Key::of_signal(&signal, &member("a")),
@@ -318,7 +367,7 @@ mod tests {
 
         assert_eq!(distinct.len(), keys.len(), "{keys:?}");
         assert_eq!(keys[4].pk, "M#a%23F");
-        assert_eq!(keys[6].pk, format!("I#phone#{hash}"));
+        assert_eq!(keys[8].pk, format!("I#phone#{hash}"));
     }
 
     #[test]

@@ -7,26 +7,32 @@
 //! 3. `load`: what is read before anything is written, in one batch where that is possible;
 //! 4. `append`: one transaction, and every way in which it can end;
 //! 5. `due`: who is to be looked at by a day, and `members`: everybody;
-//! 6. `program`: the versions of the program;
+//! 6. `program`: the versions of the program, and `catalogue`: rewards and their stock;
 //! 7. `profile`: persons and what is theirs alone, in a table of its own, and `counted`: what only so many may try;
+//!    `note`: what staff write about them;
 //! 8. `stream`: entries as they become known, and `scan`: all of them.
 //!
 //! There is deliberately no retry of a lost race here: `execute` decides again, with fresh data.
 
 mod append;
 mod body;
+mod catalogue;
 mod counted;
 mod due;
 mod item;
 mod key;
 mod load;
 mod members;
+mod note;
 mod profile;
 mod program;
 mod scan;
 mod stream;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub use program::Published;
 pub use scan::{AccountPage, Page, Segment};
@@ -38,7 +44,7 @@ use aws_sdk_dynamodb::{
 };
 use loyalty_domain::{
     command::Request,
-    id::{CommandId, MemberId},
+    id::{CommandId, MemberId, RewardId},
 };
 use loyalty_ledger::{
     Appended, Change, Entry, Ledger, LedgerError, Loaded, Reading,
@@ -60,12 +66,34 @@ pub struct DynamoDbLedger {
     client: Client,
     tables: Tables,
     members: Option<String>,
+    shards: Arc<Mutex<HashMap<RewardId, u16>>>,
 }
+
+/// Of how many rewards it is remembered in how many parts their stock is.
+const SHARDS_KNOWN_MAX: usize = 1_000;
 
 impl DynamoDbLedger {
     /// The ledger in `tables`, reached through `client`, which must have an operation timeout.
-    pub const fn new(client: Client, tables: Tables) -> Self {
-        Self { client, tables, members: None }
+    pub fn new(client: Client, tables: Tables) -> Self {
+        Self { client, tables, members: None, shards: Arc::default() }
+    }
+
+    /// In how many parts the stock of a reward is, if it was read before: that never changes, so whoever redeems
+    /// reads what is left together with all else.
+    fn known_shards(&self, reward: &RewardId) -> Option<u16> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).get(reward).copied()
+    }
+
+    /// Remembers it.
+    fn remember_shards(&self, reward: &RewardId, shards: u16) {
+        let mut known = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains_key(reward) {
+            return;
+        }
+        if known.len() >= SHARDS_KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(reward.clone(), shards);
     }
 
     /// The same, with persons in the table called `table_name`, which few functions have a right to. Without it,
@@ -78,7 +106,8 @@ impl DynamoDbLedger {
 
 impl Ledger for DynamoDbLedger {
     async fn load(&self, request: &Request, reading: Reading) -> Result<Loaded, LedgerError> {
-        self.load_for(request, reading).await
+        // It is large, and lies in the futures of whoever waits for it.
+        Box::pin(self.load_for(request, reading)).await
     }
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {

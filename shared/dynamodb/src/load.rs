@@ -11,18 +11,20 @@ use loyalty_domain::{
     code::ReferralCode,
     command::{Command, Request},
     decide::{Held, Known},
-    id::{CommandId, MemberId, OrderId},
+    id::{CommandId, MemberId, OrderId, RedemptionId, RewardId},
+    redemption::RedemptionStatus,
     referral::{NamedCode, Suspicion},
 };
 use loyalty_ledger::{
-    Beside, Entry, LedgerError, Loaded, Reading, Revision, hold, needs_referrer,
+    ALIASES_MAX, Beside, Entry, LedgerError, Loaded, Reading, Revision, hold, needs_other,
     profile::{KnownCode, Profiles as _},
     statement::KnownAccount,
+    too_many_aliases,
 };
 
 use crate::{
-    DynamoDbLedger, failed,
-    item::{self, Item, StoredAccount, corrupt, revision, whole_entry},
+    DynamoDbLedger, catalogue, failed,
+    item::{self, Item, STATUS, StoredAccount, corrupt, revision, whole_entry},
     key::{HEAD, Key, ORDER, order_partition},
     profile::known_code,
 };
@@ -46,6 +48,11 @@ fn not_whole(operation: &'static str, what: &'static str) -> LedgerError {
     LedgerError::Unavailable { operation, source: Box::new(NotWhole { what }) }
 }
 
+/// A redemption stands nowhere that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("a redemption stands nowhere that is known")]
+struct NoStatus;
+
 /// What lies under an order.
 struct UnderOrder {
     entries: Vec<(Revision, Arc<Entry>)>,
@@ -64,6 +71,12 @@ impl DynamoDbLedger {
         request: &Request,
         reading: Reading,
     ) -> Result<Loaded, LedgerError> {
+        if let Some((reward, redemption)) = request.redeems() {
+            return self.load_redeem(request, reward, redemption, reading).await;
+        }
+        if let Some(redemption) = request.continues() {
+            return self.load_step(request, &redemption, reading).await;
+        }
         match (&request.command, request.id.order_id()) {
             (Command::CorrectOrder { .. } | Command::ClaimOrder { .. }, Some(order_id)) => {
                 self.load_correction(request, order_id, reading).await
@@ -77,21 +90,33 @@ impl DynamoDbLedger {
 
     /// Reads what else is needed to settle a referral, or to take back its reward: the other account, and what
     /// is known of both.
-    async fn load_referrer(
+    async fn load_other(
         &self,
         request: &Request,
         mut loaded: Loaded,
     ) -> Result<Loaded, LedgerError> {
-        let Some(referrer) = needs_referrer(request, &loaded.known) else { return Ok(loaded) };
+        let Some(referrer) = needs_other(request, &loaded.known) else { return Ok(loaded) };
         // What one entry depends on in two accounts is read surely: a lost race would cost more.
-        let StoredAccount { account, recent, due_after, .. } = self.account_of(&referrer).await?;
-        if let (Some(friend), false) =
-            (request.member_id(), matches!(request.command, Command::CorrectOrder { .. }))
-        {
+        let other = self.account_of(&referrer).await?;
+        let is_raw = matches!(request.command, Command::Merge { .. });
+        let (other, owner) = if is_raw { (other, None) } else { self.followed(other).await? };
+        let StoredAccount { account, recent, due_after, .. } = other;
+        let is_of_referral = matches!(
+            request.command,
+            Command::SettleReferral { .. } | Command::ReviewReferral { .. }
+        );
+        if let (Some(friend), true) = (request.member_id(), is_of_referral) {
             loaded.known.suspicion = self.suspicion(friend, &referrer, &account).await?;
         }
-        loaded.known.referrer = Some(account);
-        loaded.referrer = Some(Beside { recent, due_after });
+        let own = loaded.known.holds.member_id().or_else(|| request.member_id());
+        let own = loaded.known.owner.as_ref().or(own);
+        if !is_raw && own == Some(owner.as_ref().unwrap_or(&referrer)) {
+            // Both became one member.
+            loaded.known.suspicion.is_ring = true;
+            return Ok(loaded);
+        }
+        loaded.known.other = Some(account);
+        loaded.other = Some(Beside { recent, due_after, owner });
         Ok(loaded)
     }
 
@@ -151,7 +176,13 @@ impl DynamoDbLedger {
             None => None,
         };
         let account = account_key.as_ref().and_then(|it| items.get(it));
-        let mut loaded = loaded(item::account(account)?);
+        let mut loaded = self.loaded(request, item::account(account)?).await?;
+        if let (None, Command::Merge { act, .. }) = (&entry, &request.command)
+            && let Some(id) = act.undone()
+        {
+            let undone = self.known_entries(&[id], Reading::Newest).await?;
+            loaded.known.holds = undone.iter().fold(Held::Nothing, |it, entry| hold(it, entry));
+        }
         if let (None, Some(_), Some(order_id)) = (&entry, entry_item, request.id.order_id()) {
             // A mark: refunds wait here.
             let under = self.under_order(order_id).await?;
@@ -162,7 +193,7 @@ impl DynamoDbLedger {
         if entry.is_some() {
             return Ok(Loaded { entry, ..loaded });
         }
-        self.load_referrer(request, loaded).await
+        self.load_other(request, loaded).await
     }
 
     /// The entry itself, since repeats are many; then all of its order, then the order's account.
@@ -191,9 +222,10 @@ impl DynamoDbLedger {
             Some(member_id) => self.account_of(member_id).await?,
             None => StoredAccount::default(),
         };
-        let mut loaded = Loaded { revision: under.revision, ..loaded(account) };
+        let loaded = self.loaded(request, account).await?;
+        let mut loaded = Loaded { revision: under.revision, ..loaded };
         loaded.known.holds = holds;
-        self.load_referrer(request, loaded).await
+        self.load_other(request, loaded).await
     }
 
     /// One batch read of the entry, the use of points, what came back of it, and the account.
@@ -210,19 +242,79 @@ impl DynamoDbLedger {
         let keys = [Some(&entry_key), Some(&spend_key), Some(&head_key), account_key.as_ref()];
         let items = self.get(keys.into_iter().flatten().cloned().collect(), reading).await?;
         let account = account_key.as_ref().and_then(|it| items.get(it));
-        let mut loaded = loaded(item::account(account)?);
+        let holds = self.holds_in(&spend_key, items.get(&spend_key)).await?;
+        let mut loaded = self.loaded_of(request, item::account(account)?, holds).await?;
         if let Some(item) = items.get(&entry_key) {
             loaded.entry = self.entry_in(&entry_key, item).await?;
-        }
-        if let Some(item) = items.get(&spend_key)
-            && let Some(entry) = self.entry_in(&spend_key, item).await?
-        {
-            loaded.known.holds = hold(Held::Nothing, &entry);
         }
         if let (Held::Spend(spend), Some(head)) = (&mut loaded.known.holds, items.get(&head_key)) {
             let given_back = head.get(item::GIVEN_BACK).and_then(|it| it.as_n().ok());
             let given_back = given_back.and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
             spend.given_back = given_back.try_into()?;
+        }
+        Ok(loaded)
+    }
+
+    /// One batch read of the entry, the account, the reward and what is left of it. Pieces need a query more, and so
+    /// many parts as a stock has must have been read once.
+    async fn load_redeem(
+        &self,
+        request: &Request,
+        id: &RewardId,
+        redemption: &RedemptionId,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        let entry_key = Key::of_entry(&request.id);
+        let account_key = request.member_id().map(Key::of_account);
+        let reward_key = Key::of_reward(id);
+        let keys = [Some(&entry_key), account_key.as_ref()].into_iter().flatten().cloned();
+        let mut program_keys = self.shards_to_read(id, redemption, reading);
+        let has_stock = !program_keys.is_empty();
+        program_keys.push(reward_key.clone());
+        let wanted = vec![
+            (self.tables.ledger.as_str(), keys.collect()),
+            (self.tables.program.as_str(), program_keys),
+        ];
+        let items = self.get_of(wanted, reading).await?;
+        if let Some(item) = items.get(&entry_key) {
+            let entry = self.entry_in(&entry_key, item).await?;
+            return Ok(Loaded { entry, ..Loaded::default() });
+        }
+        let account = account_key.as_ref().and_then(|it| items.get(it));
+        let mut loaded = self.loaded(request, item::account(account)?).await?;
+        if let Some(item) = items.get(&reward_key) {
+            let reward = catalogue::reward(item)?;
+            let stock = has_stock.then_some(&items);
+            let offer = self.offer(reward, redemption, stock, reading).await?;
+            loaded.known.offer = Some(Box::new(offer));
+        }
+        Ok(loaded)
+    }
+
+    /// One batch read of the entry, the redemption, where it stands, and the account.
+    async fn load_step(
+        &self,
+        request: &Request,
+        redemption: &CommandId,
+        reading: Reading,
+    ) -> Result<Loaded, LedgerError> {
+        let entry_key = Key::of_entry(&request.id);
+        let issued_key = Key::of_entry(redemption);
+        let head_key = Key::of_spend_head(redemption);
+        let account_key = request.member_id().map(Key::of_account);
+        let keys = [Some(&entry_key), Some(&issued_key), Some(&head_key), account_key.as_ref()];
+        let items = self.get(keys.into_iter().flatten().cloned().collect(), reading).await?;
+        let account = account_key.as_ref().and_then(|it| items.get(it));
+        let holds = self.holds_in(&issued_key, items.get(&issued_key)).await?;
+        let mut loaded = self.loaded_of(request, item::account(account)?, holds).await?;
+        if let Some(item) = items.get(&entry_key) {
+            loaded.entry = self.entry_in(&entry_key, item).await?;
+        }
+        if let (Held::Redemption(state), Some(head)) =
+            (&mut loaded.known.holds, items.get(&head_key))
+        {
+            let status = RedemptionStatus::of(item::text(head, STATUS)?);
+            state.status = status.ok_or_else(|| corrupt(NoStatus))?;
         }
         Ok(loaded)
     }
@@ -257,6 +349,75 @@ impl DynamoDbLedger {
             }
         }
         Ok(entries)
+    }
+
+    /// What the entry with `key`, which begins in `item`, says that there is to be given back or to go on.
+    async fn holds_in(&self, key: &Key, item: Option<&Item>) -> Result<Held, LedgerError> {
+        let Some(item) = item else { return Ok(Held::Nothing) };
+        let entry = self.entry_in(key, item).await?;
+        Ok(entry.map_or(Held::Nothing, |it| hold(Held::Nothing, &it)))
+    }
+
+    /// What is known of the account that gave what `holds` is about; of the member named where there is none.
+    async fn loaded_of(
+        &self,
+        request: &Request,
+        named: StoredAccount,
+        holds: Held,
+    ) -> Result<Loaded, LedgerError> {
+        let stored = match holds.member_id() {
+            Some(member_id) if Some(member_id) != request.member_id() => {
+                self.account_of(member_id).await?
+            }
+            Some(_) | None => named,
+        };
+        let mut loaded = self.loaded(request, stored).await?;
+        loaded.known.holds = holds;
+        Ok(loaded)
+    }
+
+    /// What is known of the account that `request` is about: of the one that goes on, if the member named became one
+    /// with another.
+    async fn loaded(
+        &self,
+        request: &Request,
+        stored: StoredAccount,
+    ) -> Result<Loaded, LedgerError> {
+        let (stored, owner) = if request.command.follows_alias() {
+            self.followed(stored).await?
+        } else {
+            (stored, None)
+        };
+        let StoredAccount { account, recent, due_after, .. } = stored;
+        let known = Known { account, owner, ..Known::default() };
+        Ok(Loaded { known, recent, due_after, ..Loaded::default() })
+    }
+
+    /// The account that goes on where `stored` is only a name for it, and whose that is.
+    async fn followed(
+        &self,
+        mut stored: StoredAccount,
+    ) -> Result<(StoredAccount, Option<MemberId>), LedgerError> {
+        let mut owner: Option<MemberId> = None;
+        for _ in 0..ALIASES_MAX {
+            let Some(alias) = stored.account.holdings.alias.clone() else {
+                return Ok((stored, owner));
+            };
+            let target = self.account_of(&alias.into).await?;
+            // A name that is none any more must not lead there. Undoing changes both accounts, so where the name is
+            // read after the account, the account's own number tells whether it was undone since.
+            let still = match &owner {
+                Some(name) => self.account_of(name).await?,
+                None => self.account_of(&alias.of).await?,
+            };
+            if still.account.holdings.alias.as_deref() != Some(&*alias) {
+                stored = still;
+                continue;
+            }
+            stored = target;
+            owner = Some(alias.into);
+        }
+        Err(too_many_aliases())
     }
 
     async fn account_of(&self, member_id: &MemberId) -> Result<StoredAccount, LedgerError> {
@@ -351,7 +512,7 @@ impl DynamoDbLedger {
 
     /// Reads the items with the keys of each table, in one request unless the store wants more. No two tables
     /// have keys that are alike.
-    async fn get_of(
+    pub(crate) async fn get_of(
         &self,
         wanted: Vec<(&str, Vec<Key>)>,
         reading: Reading,
@@ -417,10 +578,4 @@ impl DynamoDbLedger {
 pub(crate) fn key_of(item: &Item) -> Result<Key, LedgerError> {
     let (pk, sk) = (item::text(item, "pk")?, item::text(item, "sk")?);
     Ok(Key { pk: pk.to_owned(), sk: sk.to_owned() })
-}
-
-fn loaded(stored: StoredAccount) -> Loaded {
-    let StoredAccount { account, recent, due_after, .. } = stored;
-    let known = Known { account, ..Known::default() };
-    Loaded { known, recent, due_after, ..Loaded::default() }
 }

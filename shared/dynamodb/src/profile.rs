@@ -38,7 +38,7 @@ use crate::{
 /// The attribute of the member whose something is.
 const MEMBER: &str = "m";
 /// The attribute of since when, in milliseconds of the Unix epoch.
-const SINCE: &str = "t";
+pub(crate) const SINCE: &str = "t";
 /// The attribute that only a dead code has.
 const DEAD: &str = "d";
 
@@ -179,7 +179,11 @@ impl DynamoDbLedger {
     }
 
     /// The item of the members table with `key`.
-    async fn find_item(&self, key: &Key, reading: Reading) -> Result<Option<Item>, LedgerError> {
+    pub(crate) async fn find_item(
+        &self,
+        key: &Key,
+        reading: Reading,
+    ) -> Result<Option<Item>, LedgerError> {
         const GET_ITEM: &str = "GetItem";
         let output = self
             .client

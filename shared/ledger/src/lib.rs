@@ -1,13 +1,15 @@
 //! The one use case, [`execute`]: load, decide, append; and its port, [`Ledger`].
 //!
 //! Read in this order: [`Entry`], what is kept for ever; [`Ledger`], what a store must do; [`execute`];
-//! [`statement`], for whoever only looks; [`due`], for whoever plans a night; [`members`], for whoever
-//! measures everybody; [`profile`], for whoever knows persons; [`memory`], the store that `simulate` and tests
-//! use.
+//! [`catalogue`], of what members take; [`statement`], for whoever only looks; [`due`], for whoever plans a night;
+//! [`members`], for whoever measures everybody; [`profile`], for whoever knows persons, and [`note`], what staff write
+//! of them; [`memory`], the store that `simulate` and tests use.
 
+pub mod catalogue;
 pub mod due;
 pub mod members;
 pub mod memory;
+pub mod note;
 pub mod profile;
 pub mod program;
 pub mod statement;
@@ -20,12 +22,18 @@ use loyalty_domain::{
     command::{Command, Fingerprint, Request, Waiting},
     decide::{Decision, Held, Known, Rejection, Second, SpendState, decide},
     event::{Event, ReferralEvent},
-    id::{CommandId, MemberId, OrderId},
+    id::{CommandId, MemberId, OrderId, RewardId},
+    merge::MergeState,
     order::OrderState,
     points::{OutOfRange, Points},
     program::Program,
+    redemption::{
+        RedemptionAct, RedemptionEvent, RedemptionState, RedemptionStatus, Returned,
+        Taken as TakenFrom,
+    },
     referral::{Qualifier, ReferralState},
     reminder::due_after,
+    reward::PieceId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +118,8 @@ pub struct Loaded {
     pub recent: Vec<CommandId>,
     /// The first day after which something may fall due for the account; `None`: nothing ever will.
     pub due_after: Option<Date>,
-    /// What belongs to the account of whoever brought the member, where that was read.
-    pub referrer: Option<Beside>,
+    /// What belongs to the account of the other member whom the request is about, where that was read.
+    pub other: Option<Beside>,
 }
 
 /// What is read with a second account.
@@ -121,7 +129,13 @@ pub struct Beside {
     pub recent: Vec<CommandId>,
     /// When to look at it, as in [`Loaded::due_after`].
     pub due_after: Option<Date>,
+    /// Whose it is, if the member named became one with another.
+    pub owner: Option<MemberId>,
 }
+
+/// How many names one after the other lead to an account: whoever became one with somebody who then became
+/// one with a third, and so on.
+pub const ALIASES_MAX: usize = 16;
 
 /// How often the entries under one order were added to; 0: there are none.
 pub type Revision = u32;
@@ -138,6 +152,8 @@ pub struct Change {
     pub orders: Vec<OrderChange>,
     /// Uses of points that come back, each only if no more had come back than was read.
     pub spends: Vec<SpendChange>,
+    /// Redemptions that go on, each only from where it was read to stand.
+    pub redemptions: Vec<RedemptionChange>,
     /// Conditional counters and unique keys. At most [`CLAIMS_MAX`].
     pub claims: Vec<Claim>,
     /// What is known of a person, which is kept apart from all this.
@@ -185,6 +201,17 @@ pub struct SpendChange {
     pub given_back: Points,
 }
 
+/// A redemption that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedemptionChange {
+    /// The entry that it began with.
+    pub id: CommandId,
+    /// Where it stood when it was read.
+    pub expected: RedemptionStatus,
+    /// Where it stands then.
+    pub status: RedemptionStatus,
+}
+
 /// Something that only so many may have: stock, a budget, a cap, a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -203,8 +230,20 @@ pub struct ClaimKey {
     pub name: String,
 }
 
+impl ClaimKey {
+    /// A part of the stock of a reward.
+    pub fn stock(reward: &RewardId, shard: u16) -> Self {
+        Self { kind: "stock", name: format!("{reward}/{shard}") }
+    }
+
+    /// The pieces in a part of the stock of a reward.
+    pub fn pieces(reward: &RewardId, shard: u16) -> Self {
+        Self { kind: "pieces", name: format!("{reward}/{shard}") }
+    }
+}
+
 /// How something is claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimCondition {
     /// Adds to a counter, unless it would pass its limit.
     Counter {
@@ -215,6 +254,32 @@ pub enum ClaimCondition {
     },
     /// Takes a key that nobody has.
     Unique,
+    /// Takes from what is left, unless less is. What is left is in the item itself, so that staff change it
+    /// without anybody who remembers a limit.
+    Take {
+        /// How much.
+        by: u64,
+    },
+    /// Puts back into what is left.
+    Give {
+        /// How much.
+        by: u64,
+    },
+    /// Takes a piece that nobody has; what it was is known to whoever read it.
+    Piece {
+        /// Which.
+        id: PieceId,
+    },
+}
+
+impl ClaimCondition {
+    /// Whether others may have taken what is claimed since it was read, so that it is decided again.
+    const fn is_of_stock(self) -> bool {
+        match self {
+            Self::Take { .. } | Self::Piece { .. } => true,
+            Self::Counter { .. } | Self::Unique | Self::Give { .. } => false,
+        }
+    }
 }
 
 /// How an [`append`](Ledger::append) ended, in order of precedence.
@@ -339,9 +404,52 @@ impl LedgerError {
     }
 }
 
+/// Names lead to names without end.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {ALIASES_MAX} accounts are names for each other")]
+struct TooManyAliases;
+
+/// What a store says of more than [`ALIASES_MAX`] names.
+pub fn too_many_aliases() -> LedgerError {
+    LedgerError::Corrupt(Box::new(TooManyAliases))
+}
+
 impl From<OutOfRange> for LedgerError {
     fn from(error: OutOfRange) -> Self {
         Self::Corrupt(Box::new(error))
+    }
+}
+
+/// What [`execute`] would say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preview {
+    /// This would be recorded now.
+    Would(Arc<Entry>),
+    /// The same command was answered before, and would be answered the same.
+    Before(Arc<Entry>),
+    /// The id was used before for another command, which stands.
+    Reused(Arc<Entry>),
+}
+
+/// What [`execute`] would answer to `request` if nothing happened in between. Nothing is written.
+///
+/// # Errors
+///
+/// A [`LedgerError`]. Retrying helps as it does with [`execute`].
+pub async fn preview<L: Ledger>(
+    ledger: &L,
+    program: &Program,
+    request: &Request,
+) -> Result<Preview, LedgerError> {
+    let fingerprint = request.fingerprint();
+    let loaded = ledger.load(request, Reading::Newest).await?;
+    match loaded.entry {
+        Some(entry) if entry.fingerprint == fingerprint => Ok(Preview::Before(entry)),
+        Some(entry) => Ok(Preview::Reused(entry)),
+        None => {
+            let (entry, _) = answer(program, request, fingerprint, &loaded)?;
+            Ok(Preview::Would(entry))
+        }
     }
 }
 
@@ -357,7 +465,8 @@ pub async fn execute<L: Ledger, P: Patience>(
     patience: &mut P,
     request: &Request,
 ) -> Result<Answered, LedgerError> {
-    execute_with(ledger, program, patience, request, None).await
+    // What is under way is large, and whoever waits for it is none the larger.
+    Box::pin(execute_with(ledger, program, patience, request, None)).await
 }
 
 /// Answers `request` as [`execute`] does, and keeps `profile` with it, together or not at all: what is known
@@ -391,26 +500,7 @@ pub async fn execute_with<L: Ledger, P: Patience>(
         let (entry, mut change) = answer(program, request, fingerprint, &loaded)?;
         // A refusal stands for ever and is bound to no version, so it must not rest on what was; nor
         // may it that nothing is due for an account that is not there.
-        let is_bound = match &request.command {
-            Command::PostDue { .. } | Command::SettleReferral { .. } => !change.accounts.is_empty(),
-            Command::Measure { .. } => !is_idle(&entry, &change, &loaded),
-            Command::EndMeasuring => true,
-            Command::Enroll { .. }
-            | Command::Activate { .. }
-            | Command::SetStatus { .. }
-            | Command::ReviewReferral { .. }
-            | Command::ClaimOrder { .. }
-            | Command::PayOrder(_)
-            | Command::CorrectOrder { .. }
-            | Command::Spend { .. }
-            | Command::GiveBack { .. }
-            | Command::OpenAccount { .. }
-            | Command::Extend { .. }
-            | Command::Reinstate { .. }
-            | Command::AddMeasure { .. }
-            | Command::OverrideLevel { .. }
-            | Command::LiftOverride { .. } => !matches!(entry.answer, Answer::Refused(_)),
-        };
+        let is_bound = is_bound(request, &entry, &change, &loaded);
         if reading == Reading::Cheap && (!is_bound || rests_on_others(&entry)) {
             reading = Reading::Newest;
             continue;
@@ -418,38 +508,22 @@ pub async fn execute_with<L: Ledger, P: Patience>(
         if let (true, Answer::Refused(rejection)) = (is_declined(&request.command), &entry.answer) {
             return Ok(Answered::Declined(rejection.clone()));
         }
-        let is_idle = match &request.command {
-            Command::Measure { .. } => is_idle(&entry, &change, &loaded),
-            Command::SettleReferral { .. } => change.accounts.is_empty(),
-            Command::PayOrder(_)
-            | Command::CorrectOrder { .. }
-            | Command::Spend { .. }
-            | Command::GiveBack { .. }
-            | Command::PostDue { .. }
-            | Command::OpenAccount { .. }
-            | Command::Extend { .. }
-            | Command::Reinstate { .. }
-            | Command::AddMeasure { .. }
-            | Command::OverrideLevel { .. }
-            | Command::LiftOverride { .. }
-            | Command::EndMeasuring
-            | Command::Enroll { .. }
-            | Command::Activate { .. }
-            | Command::SetStatus { .. }
-            | Command::ReviewReferral { .. }
-            | Command::ClaimOrder { .. } => false,
-        };
-        if is_idle {
+        if comes_to_nothing(request, &entry, &change, &loaded) {
             return Ok(Answered::Idle);
         }
         change.profile.clone_from(&profile);
+        let conditions: Vec<ClaimCondition> = change.claims.iter().map(|it| it.condition).collect();
+        let is_stock = |index: usize| conditions.get(index).is_some_and(|it| it.is_of_stock());
         match ledger.append(change).await? {
             Appended::Now => return Ok(Answered::Now(entry)),
             Appended::Before(entry) if entry.id == request.id => return Ok(answered(entry)),
-            Appended::ClaimFailed { index } => return Err(LedgerError::UnexpectedClaim { index }),
+            Appended::ClaimFailed { index } if !is_stock(index) => {
+                return Err(LedgerError::UnexpectedClaim { index });
+            }
             Appended::Taken(taken) => return Ok(Answered::Taken(taken)),
-            // Another command made the entry that this one would have made beside its own: a race, too.
-            Appended::Before(_) | Appended::Raced => {
+            // Another command made the entry that this one would have made beside its own, or took the last piece
+            // of a stock: a race, too.
+            Appended::Before(_) | Appended::ClaimFailed { .. } | Appended::Raced => {
                 reading = Reading::Newest;
                 attempts += 1;
                 if !patience.wait(attempts).await {
@@ -460,9 +534,16 @@ pub async fn execute_with<L: Ledger, P: Patience>(
     }
 }
 
-/// Whoever brought the member whose account is `known`, if `request` is about that referral or may take its
-/// reward back: a store then reads their account, too, after the member's.
-pub fn needs_referrer(request: &Request, known: &Known) -> Option<MemberId> {
+/// Who else `request` is about, given the account of its member: a store then reads their account, too, after the
+/// member's. That is whoever brought the member, where it is about that referral or may take its reward back, and
+/// whoever points go to.
+pub fn needs_other(request: &Request, known: &Known) -> Option<MemberId> {
+    if let Command::Transfer { transfer, .. } = &request.command {
+        return Some(transfer.to.clone());
+    }
+    if let Command::Merge { act, .. } = &request.command {
+        return Some(act.into().clone());
+    }
     let referred = known.account.membership.referred.as_ref()?;
     let is_needed = match &request.command {
         // What is on its way may be due by the instant of the command.
@@ -497,7 +578,12 @@ pub fn needs_referrer(request: &Request, known: &Known) -> Option<MemberId> {
         | Command::Enroll { .. }
         | Command::Activate { .. }
         | Command::SetStatus { .. }
-        | Command::ClaimOrder { .. } => false,
+        | Command::ClaimOrder { .. }
+        | Command::Checkout { .. }
+        | Command::Redemption { .. }
+        | Command::Transfer { .. }
+        | Command::Adjustment { .. }
+        | Command::Merge { .. } => false,
     };
     is_needed.then(|| referred.referrer.clone())
 }
@@ -508,7 +594,9 @@ const fn is_declined(command: &Command) -> bool {
         Command::OpenAccount { .. }
         | Command::Enroll { .. }
         | Command::Activate { .. }
-        | Command::ClaimOrder { .. } => true,
+        | Command::ClaimOrder { .. }
+        // It may be taken later, from where the redemption then stands.
+        | Command::Redemption { act: RedemptionAct::Step { .. }, .. } => true,
         Command::PayOrder(_)
         | Command::CorrectOrder { .. }
         | Command::Spend { .. }
@@ -523,7 +611,12 @@ const fn is_declined(command: &Command) -> bool {
         | Command::EndMeasuring
         | Command::SetStatus { .. }
         | Command::SettleReferral { .. }
-        | Command::ReviewReferral { .. } => false,
+        | Command::ReviewReferral { .. }
+        | Command::Checkout { .. }
+        | Command::Redemption { act: RedemptionAct::Redeem(_), .. }
+        | Command::Transfer { .. }
+        | Command::Adjustment { .. }
+        | Command::Merge { .. } => false,
     }
 }
 
@@ -546,6 +639,29 @@ fn rests_on_others(entry: &Entry) -> bool {
             | ReferralEvent::Revoked { .. } => false,
         }
     })
+}
+
+/// Whether `change` is stored only if the account is as it was read; what is not rests on nothing that is
+/// checked.
+fn is_bound(request: &Request, entry: &Entry, change: &Change, loaded: &Loaded) -> bool {
+    if let Command::PostDue { .. } | Command::SettleReferral { .. } = &request.command {
+        return !change.accounts.is_empty();
+    }
+    if let Command::Measure { .. } = &request.command {
+        return !is_idle(entry, change, loaded);
+    }
+    if let Command::EndMeasuring = &request.command {
+        return true;
+    }
+    !matches!(entry.answer, Answer::Refused(_))
+}
+
+/// Whether there is nothing to store, and `request` may be asked again.
+fn comes_to_nothing(request: &Request, entry: &Entry, change: &Change, loaded: &Loaded) -> bool {
+    if let Command::Measure { .. } = &request.command {
+        return is_idle(entry, change, loaded);
+    }
+    matches!(request.command, Command::SettleReferral { .. }) && change.accounts.is_empty()
 }
 
 /// Whether `change` would only say that nothing happened.
@@ -583,6 +699,14 @@ fn answer(
     {
         entry.member_id.clone_from(&order.member_id);
     }
+    if let Held::Spend(_) | Held::Redemption(_) = &loaded.known.holds
+        && let Some(member_id) = loaded.known.holds.member_id()
+    {
+        entry.member_id = Some(member_id.clone());
+    }
+    if let Some(owner) = &loaded.known.owner {
+        entry.member_id = Some(owner.clone());
+    }
     match decide(program, &loaded.known, request) {
         Err(rejection) => entry.answer = Answer::Refused(rejection),
         Ok(Decision::Waits(waiting)) => entry.answer = Answer::Waiting(waiting),
@@ -602,10 +726,11 @@ fn answer(
                 change.accounts.push(end_entry(program, &mut entry, *account, member_id, looked)?);
             }
             if let Some(second) = second {
-                let beside = loaded.referrer.clone().unwrap_or_default();
-                let looked =
-                    Looked { recent: beside.recent, due_after: beside.due_after, posted_at: None };
+                let beside = loaded.other.clone().unwrap_or_default();
+                let (recent, due_after) = (beside.recent, beside.due_after);
+                let looked = Looked { recent, due_after, posted_at: None };
                 let Second { id, member_id, at, events, account } = *second;
+                let member_id = beside.owner.unwrap_or(member_id);
                 let mut entry = Entry {
                     id,
                     at,
@@ -618,6 +743,7 @@ fn answer(
             }
         }
     }
+    change_redemption(&entry, &loaded.known.holds, &mut change);
     if let (Held::Spend(before), Command::GiveBack { spend, .. }, Answer::Accepted(_)) =
         (&loaded.known.holds, &request.command, &entry.answer)
         && let Held::Spend(after) = hold(loaded.known.holds.clone(), &entry)
@@ -629,6 +755,47 @@ fn answer(
     // Its own id is looked for before that of a second one.
     change.entries.insert(0, Arc::clone(&entry));
     Ok((entry, change))
+}
+
+/// Adds what `entry` takes of a stock or puts back into it, and where a redemption that goes on then stands.
+fn change_redemption(entry: &Entry, holds: &Held, change: &mut Change) {
+    let Answer::Accepted(events) = &entry.answer else { return };
+    for event in events {
+        let Event::Redemption(event) = event else { continue };
+        let give = |it: &Returned| {
+            let key = ClaimKey::stock(&it.reward, it.shard?);
+            Some(Claim { key, condition: ClaimCondition::Give { by: 1 } })
+        };
+        let (claim, is_step) = match &**event {
+            RedemptionEvent::Issued(it) => {
+                let claim = match it.taken {
+                    TakenFrom::Unlimited => None,
+                    TakenFrom::Shard(shard) => Some(Claim {
+                        key: ClaimKey::stock(&it.reward, shard),
+                        condition: ClaimCondition::Take { by: 1 },
+                    }),
+                    TakenFrom::Piece(shard, id) => Some(Claim {
+                        key: ClaimKey::pieces(&it.reward, shard),
+                        condition: ClaimCondition::Piece { id },
+                    }),
+                };
+                (claim, false)
+            }
+            RedemptionEvent::Fulfilled { .. } => (None, true),
+            RedemptionEvent::Cancelled(it) | RedemptionEvent::Refunded(it) => (give(it), true),
+        };
+        change.claims.extend(claim);
+        if let (true, Held::Redemption(before), Some(id)) = (is_step, holds, entry.id.redemption())
+        {
+            let mut after = before.clone();
+            after.apply(event);
+            change.redemptions.push(RedemptionChange {
+                id,
+                expected: before.status,
+                status: after.status,
+            });
+        }
+    }
 }
 
 /// What is known of an account beside what is in it.
@@ -673,7 +840,8 @@ fn end_entry(
 pub fn hold(mut holds: Held, entry: &Entry) -> Held {
     match (&entry.id, &entry.answer) {
         (CommandId::Order(_), answer) => {
-            let mut order = OrderState { member_id: entry.member_id.clone(), record: None };
+            let member_id = entry.member_id.clone();
+            let mut order = OrderState { member_id, record: None, payment: None };
             if let Answer::Accepted(events) = answer {
                 for event in events {
                     order.apply(event);
@@ -685,7 +853,7 @@ pub fn hold(mut holds: Held, entry: &Entry) -> Held {
             Held::Waiting(all) => all.push(waiting.clone()),
             Held::Nothing => holds = Held::Waiting(vec![waiting.clone()]),
             // The order came between reading and waiting, which a store must not let happen.
-            Held::Order(_) | Held::Spend(_) => (),
+            Held::Order(_) | Held::Spend(_) | Held::Redemption(_) | Held::Merge(_) => (),
         },
         (id, Answer::Accepted(events)) => {
             if let (CommandId::Claim(_), Held::Order(order)) = (id, &mut holds) {
@@ -709,7 +877,28 @@ pub fn hold(mut holds: Held, entry: &Entry) -> Held {
                             // What came back is part of what was used, which was counted.
                             .unwrap_or(Points::MAX);
                     }
-                    (Held::Nothing | Held::Waiting(_) | Held::Spend(_), _) => (),
+                    (Held::Nothing, Event::Merge(_)) => {
+                        if let Some(merge) = MergeState::of(events) {
+                            holds = Held::Merge(Box::new(merge));
+                        }
+                    }
+                    (Held::Nothing, Event::Redemption(event)) => {
+                        if let RedemptionEvent::Issued(issued) = &**event {
+                            let (member_id, issued) = (entry.member_id.clone(), (**issued).clone());
+                            let status = RedemptionStatus::Issued;
+                            let state = RedemptionState { member_id, issued, status };
+                            holds = Held::Redemption(Box::new(state));
+                        }
+                    }
+                    (Held::Redemption(state), Event::Redemption(event)) => state.apply(event),
+                    (
+                        Held::Nothing
+                        | Held::Waiting(_)
+                        | Held::Spend(_)
+                        | Held::Redemption(_)
+                        | Held::Merge(_),
+                        _,
+                    ) => (),
                 }
             }
         }

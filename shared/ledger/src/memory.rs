@@ -1,7 +1,9 @@
 //! The ledger in memory: what `simulate` runs on, and the plainest reading of the port.
 
+mod catalogue;
+
 use std::{
-    collections::{BTreeSet, HashMap, hash_map},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,20 +14,24 @@ use loyalty_domain::{
     command::{Command, Request},
     decide::{Held, Known},
     event::Event,
-    id::{CommandId, MemberId, OrderId},
+    id::{CommandId, MemberId, OrderId, RequestKey, RewardId},
     points::Points,
+    redemption::RedemptionStatus,
     referral::{NamedCode, SignalKind, Suspicion},
+    reward::{PieceId, Reward, Unique},
 };
 
 use crate::{
-    ACCOUNTS_MAX, AccountChange, Answer, Appended, Beside, CLAIMS_MAX, Change, Claim,
+    ACCOUNTS_MAX, ALIASES_MAX, AccountChange, Answer, Appended, Beside, CLAIMS_MAX, Change, Claim,
     ClaimCondition, ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
+    catalogue::StockStep,
     due::{DueMembers, DuePlace, DueWork},
     hold,
     members::{FoundMembers, Members, MembersPlace},
-    needs_referrer,
+    needs_other,
     profile::KeyedHash,
     statement::{Accounts, KnownAccount},
+    too_many_aliases,
 };
 
 /// A ledger that forgets everything when it is dropped.
@@ -45,6 +51,11 @@ struct Kept {
     accounts: HashMap<MemberId, KeptAccount>,
     counters: HashMap<ClaimKey, u64>,
     codes: HashMap<ReferralCode, MemberId>,
+    rewards: BTreeMap<RewardId, Reward>,
+    pieces: HashMap<ClaimKey, BTreeMap<PieceId, Unique>>,
+    known_pieces: HashSet<(ClaimKey, PieceId)>,
+    serials: HashMap<RewardId, u64>,
+    stock_changes: HashMap<(RewardId, RequestKey), StockStep>,
     signals: HashMap<(SignalKind, KeyedHash), BTreeSet<MemberId>>,
 }
 
@@ -74,7 +85,11 @@ impl MemoryLedger {
     pub fn waiting(&self) -> usize {
         let waiting = |holds: &Held| match holds {
             Held::Waiting(waiting) => waiting.len(),
-            Held::Nothing | Held::Order(_) | Held::Spend(_) => 0,
+            Held::Nothing
+            | Held::Order(_)
+            | Held::Spend(_)
+            | Held::Redemption(_)
+            | Held::Merge(_) => 0,
         };
         self.kept().orders.values().map(|(_, holds)| waiting(holds)).sum()
     }
@@ -94,7 +109,7 @@ impl MemoryLedger {
         self.kept().signals.entry((kind, hash)).or_default().insert(member_id);
     }
 
-    /// What the counter of a claim has reached.
+    /// What the counter of a claim has reached; of a stock, what is left in it.
     pub fn counter(&self, key: &ClaimKey) -> u64 {
         self.kept().counters.get(key).copied().unwrap_or(0)
     }
@@ -117,28 +132,48 @@ impl Ledger for MemoryLedger {
             (Command::GiveBack { spend, .. }, None) => {
                 (0, kept.spends.get(spend).cloned().unwrap_or_default())
             }
-            (_, None) => (0, Held::Nothing),
+            (Command::Merge { act, .. }, None) => {
+                let entry = act.undone().and_then(|it| kept.entry(&it));
+                (0, entry.map_or(Held::Nothing, |it| hold(Held::Nothing, &it)))
+            }
+            (_, None) => {
+                let redemption = request.continues().and_then(|it| kept.spends.get(&it).cloned());
+                (0, redemption.unwrap_or_default())
+            }
         };
         let member_id = match (&request.command, &holds) {
             (Command::CorrectOrder { .. }, Held::Order(order)) => order.member_id.clone(),
+            (_, Held::Spend(_) | Held::Redemption(_)) => holds.member_id().cloned(),
             _ => request.member_id().cloned(),
         };
         let own = member_id.as_ref().and_then(|it| kept.accounts.get(it)).cloned();
-        let KeptAccount { account, recent, due_after } = own.unwrap_or_default();
+        let mut own = own.unwrap_or_default();
+        let owner = if request.command.follows_alias() { kept.follow(&mut own)? } else { None };
+        let KeptAccount { account, recent, due_after } = own;
         let code = request.referral_code().map(|it| match it.map(|it| kept.codes.get(&it)) {
             Some(Some(member_id)) => NamedCode::Of(member_id.clone()),
             Some(None) | None => NamedCode::Unknown,
         });
-        let mut known =
-            Known { holds, account, code, referrer: None, suspicion: Suspicion::default() };
-        let mut beside = None;
-        if let (Some(friend), Some(referrer)) = (member_id, needs_referrer(request, &known)) {
-            let other = kept.accounts.get(&referrer).cloned().unwrap_or_default();
-            known.suspicion = kept.suspicion(&friend, &referrer);
-            known.referrer = Some(other.account);
-            beside = Some(Beside { recent: other.recent, due_after: other.due_after });
+        let mut known = Known { holds, account, code, owner, ..Known::default() };
+        if let Some((reward, redemption)) = request.redeems() {
+            known.offer = kept.offer(reward, redemption).map(Box::new);
         }
-        Ok(Loaded { entry: None, known, revision, recent, due_after, referrer: beside })
+        let mut beside = None;
+        if let (Some(friend), Some(referrer)) = (member_id, needs_other(request, &known)) {
+            let mut other = kept.accounts.get(&referrer).cloned().unwrap_or_default();
+            let is_raw = matches!(request.command, Command::Merge { .. });
+            let owner = if is_raw { None } else { kept.follow(&mut other)? };
+            known.suspicion = kept.suspicion(&friend, &referrer);
+            if !is_raw
+                && owner.as_ref().unwrap_or(&referrer) == known.owner.as_ref().unwrap_or(&friend)
+            {
+                known.suspicion.is_ring = true;
+                return Ok(Loaded { known, revision, recent, due_after, ..Loaded::default() });
+            }
+            known.other = Some(other.account);
+            beside = Some(Beside { recent: other.recent, due_after: other.due_after, owner });
+        }
+        Ok(Loaded { entry: None, known, revision, recent, due_after, other: beside })
     }
 
     async fn append(&self, change: Change) -> Result<Appended, LedgerError> {
@@ -159,7 +194,8 @@ impl Ledger for MemoryLedger {
             kept.accounts.get(&it.member_id).map_or(0, |it| it.account.sequence) == it.expected
         }) && change.orders.iter().all(|it| {
             kept.orders.get(&it.order_id).map_or(0, |(revision, _)| *revision) == it.expected
-        }) && change.spends.iter().all(|it| kept.given_back(&it.id) == it.expected);
+        }) && change.spends.iter().all(|it| kept.given_back(&it.id) == it.expected)
+            && change.redemptions.iter().all(|it| kept.status(&it.id) == Some(it.expected));
         if !is_fresh {
             return Ok(Appended::Raced);
         }
@@ -285,6 +321,18 @@ impl Kept {
         suspicion
     }
 
+    /// Replaces the account of a member who became one with others by the one that goes on, and says whose that is.
+    fn follow(&self, kept: &mut KeptAccount) -> Result<Option<MemberId>, LedgerError> {
+        let mut owner = None;
+        for _ in 0..ALIASES_MAX {
+            let Some(alias) = &kept.account.holdings.alias else { return Ok(owner) };
+            let into = alias.into.clone();
+            *kept = self.accounts.get(&into).cloned().unwrap_or_default();
+            owner = Some(into);
+        }
+        Err(too_many_aliases())
+    }
+
     fn entry(&self, id: &CommandId) -> Option<Arc<Entry>> {
         self.by_id.get(id).and_then(|index| self.entries.get(*index)).map(Arc::clone)
     }
@@ -292,7 +340,23 @@ impl Kept {
     fn given_back(&self, spend: &CommandId) -> Points {
         match self.spends.get(spend) {
             Some(Held::Spend(spend)) => spend.given_back,
-            Some(Held::Nothing | Held::Waiting(_) | Held::Order(_)) | None => Points::ZERO,
+            Some(
+                Held::Nothing
+                | Held::Waiting(_)
+                | Held::Order(_)
+                | Held::Redemption(_)
+                | Held::Merge(_),
+            )
+            | None => Points::ZERO,
+        }
+    }
+
+    fn status(&self, redemption: &CommandId) -> Option<RedemptionStatus> {
+        match self.spends.get(redemption)? {
+            Held::Redemption(state) => Some(state.status),
+            Held::Nothing | Held::Waiting(_) | Held::Order(_) | Held::Spend(_) | Held::Merge(_) => {
+                None
+            }
         }
     }
 
@@ -303,16 +367,29 @@ impl Kept {
                 reached.unwrap_or(0).checked_add(by).is_some_and(|sum| sum <= limit)
             }
             ClaimCondition::Unique => reached.is_none(),
+            ClaimCondition::Take { by } => reached.is_some_and(|left| left >= by),
+            ClaimCondition::Give { .. } => reached.is_some(),
+            ClaimCondition::Piece { id } => {
+                self.pieces.get(&claim.key).is_some_and(|it| it.contains_key(&id))
+            }
         }
     }
 
     fn claim(&mut self, claim: Claim) {
-        let by = match claim.condition {
-            ClaimCondition::Counter { by, .. } => by,
-            ClaimCondition::Unique => 1,
-        };
+        if let ClaimCondition::Piece { id } = claim.condition {
+            if let Some(pieces) = self.pieces.get_mut(&claim.key) {
+                pieces.remove(&id);
+            }
+            return;
+        }
         let counter = self.counters.entry(claim.key).or_default();
-        *counter = counter.saturating_add(by);
+        *counter = match claim.condition {
+            ClaimCondition::Counter { by, .. } | ClaimCondition::Give { by } => {
+                counter.saturating_add(by)
+            }
+            ClaimCondition::Take { by } => counter.saturating_sub(by),
+            ClaimCondition::Unique | ClaimCondition::Piece { .. } => counter.saturating_add(1),
+        };
     }
 
     fn add(&mut self, entry: Arc<Entry>) {
@@ -329,10 +406,14 @@ impl Kept {
             }
         } else if let Answer::Accepted(events) = &entry.answer {
             for event in events {
+                let redemption;
                 let spend = if let Event::GivenBack { spend, .. } = event {
                     spend
                 } else if let Event::Spent { .. } = event {
                     &entry.id
+                } else if let (Event::Redemption(_), Some(begun)) = (event, entry.id.redemption()) {
+                    redemption = begun;
+                    &redemption
                 } else {
                     continue;
                 };

@@ -9,7 +9,7 @@ use loyalty_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, LedgerError, PAGE, Reading};
+use crate::{ALIASES_MAX, Entry, LedgerError, PAGE, Reading, too_many_aliases};
 
 /// What may be read of accounts without changing any.
 ///
@@ -124,7 +124,7 @@ impl Listed {
 /// The entries of a member's account, newest first: `limit` of them (at least one), `from` where an earlier page ended.
 ///
 /// A page is read in batches of at most [`PAGE`] entries. Nothing that is not this member's is ever in it,
-/// whatever the cursor says.
+/// whatever the cursor says. Who became one with another has the statement of the account that goes on.
 ///
 /// # Errors
 ///
@@ -137,30 +137,49 @@ pub async fn statement<A: Accounts>(
     limit: usize,
     reading: Reading,
 ) -> Result<Page, StatementError> {
-    let reader = Reader { accounts, member_id, reading };
     // A page of nothing would end nowhere.
     let limit = limit.max(1);
-    let Some((mut listed, mut before)) = reader.begin(from).await? else {
-        return Ok(Page::default());
-    };
-    let mut entries: Vec<Arc<Entry>> = Vec::new();
-    loop {
-        let wanted = listed.newest(before, limit.saturating_sub(entries.len()));
-        entries.extend(reader.entries(wanted, before).await?);
-        before = before.saturating_sub(u64::try_from(wanted.len()).unwrap_or(u64::MAX));
-        if before > listed.start() {
-            let via = listed.holder;
-            return Ok(Page { entries, next: Some(Cursor { before, via }) });
+    let mut owner = member_id.clone();
+    for _ in 0..ALIASES_MAX {
+        let reader = Reader { accounts, member_id: &owner, reading };
+        match reader.begin(from).await? {
+            Begin::Nowhere => return Ok(Page::default()),
+            Begin::Here(listed, before) => return reader.page(listed, before, limit).await,
+            Begin::At(into) => owner = into,
         }
-        // The last one shown is the first of its kind, and holds the ids of those before it.
-        let oldest = entries.last().filter(|it| it.sequence == Some(before) && before > 1);
-        let Some(oldest) = oldest else { return Ok(Page { entries, next: None }) };
-        if entries.len() >= limit {
-            let via = Some(oldest.id.clone());
-            return Ok(Page { entries, next: Some(Cursor { before, via }) });
-        }
-        listed = previous(oldest, before)?;
     }
+    Err(too_many_aliases().into())
+}
+
+/// The account that goes on where `member_id`'s is only a name for it, and whose that is.
+///
+/// # Errors
+///
+/// As [`Accounts::find_account`].
+pub async fn find_owner<A: Accounts>(
+    accounts: &A,
+    member_id: &MemberId,
+    reading: Reading,
+) -> Result<(MemberId, Option<KnownAccount>), LedgerError> {
+    let mut owner = member_id.clone();
+    for _ in 0..ALIASES_MAX {
+        let known = accounts.find_account(&owner, reading).await?;
+        match known.as_ref().and_then(|it| it.account.holdings.alias.as_ref()) {
+            Some(alias) => owner = alias.into.clone(),
+            None => return Ok((owner, known)),
+        }
+    }
+    Err(too_many_aliases())
+}
+
+/// Where a page begins.
+enum Begin {
+    /// There is nothing.
+    Nowhere,
+    /// Among these ids, before this number.
+    Here(Listed, u64),
+    /// In the statement of another member, with whom this one became one.
+    At(MemberId),
 }
 
 /// The ids before `entry`, which has the number `sequence`.
@@ -180,39 +199,84 @@ struct Reader<'a, A> {
 }
 
 impl<A: Accounts> Reader<'_, A> {
-    /// The ids among which the page begins, and before which number; `None`: there is nothing.
-    async fn begin(&self, from: Option<&Cursor>) -> Result<Option<(Listed, u64)>, StatementError> {
+    async fn page(
+        &self,
+        mut listed: Listed,
+        mut before: u64,
+        limit: usize,
+    ) -> Result<Page, StatementError> {
+        let mut entries: Vec<Arc<Entry>> = Vec::new();
+        loop {
+            let wanted = listed.newest(before, limit.saturating_sub(entries.len()));
+            entries.extend(self.entries(wanted, before).await?);
+            before = before.saturating_sub(u64::try_from(wanted.len()).unwrap_or(u64::MAX));
+            if before > listed.start() {
+                let via = listed.holder;
+                return Ok(Page { entries, next: Some(Cursor { before, via }) });
+            }
+            // The last one shown is the first of its kind, and holds the ids of those before it.
+            let oldest = entries.last().filter(|it| it.sequence == Some(before) && before > 1);
+            let Some(oldest) = oldest else { return Ok(Page { entries, next: None }) };
+            if entries.len() >= limit {
+                let via = Some(oldest.id.clone());
+                return Ok(Page { entries, next: Some(Cursor { before, via }) });
+            }
+            listed = previous(oldest, before)?;
+        }
+    }
+
+    /// The ids among which the page begins, and before which number.
+    async fn begin(&self, from: Option<&Cursor>) -> Result<Begin, StatementError> {
         match from {
             None => {
                 let known = self.accounts.find_account(self.member_id, self.reading).await?;
                 let Some(known) = known.filter(|it| it.account.sequence > 0) else {
-                    return Ok(None);
+                    return Ok(Begin::Nowhere);
                 };
+                if let Some(alias) = &known.account.holdings.alias {
+                    return Ok(Begin::At(alias.into.clone()));
+                }
                 let listed = checked(Listed::of_account(known))?;
                 let before = listed.end;
-                Ok(Some((listed, before)))
+                Ok(Begin::Here(listed, before))
             }
             Some(Cursor { before, via: None }) => {
-                Ok(Some((self.displaced(*before).await?, *before)))
+                let known = self.accounts.find_account(self.member_id, self.reading).await?;
+                let alias = known.as_ref().and_then(|it| it.account.holdings.alias.as_ref());
+                if let Some(alias) = alias {
+                    return Ok(Begin::At(alias.into.clone()));
+                }
+                Ok(Begin::Here(self.displaced(known, *before).await?, *before))
             }
             Some(Cursor { before, via: Some(via) }) => {
                 let found = self.find(std::slice::from_ref(via)).await?;
                 let entry = found.first().ok_or(StatementError::InvalidCursor)?;
-                let is_own = entry.member_id.as_ref() == Some(self.member_id);
-                let sequence = entry.sequence.filter(|_| is_own);
-                let sequence = sequence.ok_or(StatementError::InvalidCursor)?;
+                if entry.member_id.as_ref() != Some(self.member_id) {
+                    let into = self.alias().await?.ok_or(StatementError::InvalidCursor)?;
+                    return Ok(Begin::At(into));
+                }
+                let sequence = entry.sequence.ok_or(StatementError::InvalidCursor)?;
                 let listed = Listed::before(entry, sequence);
                 if *before <= listed.start() || *before > listed.end {
                     return Err(StatementError::InvalidCursor);
                 }
-                Ok(Some((listed, *before)))
+                Ok(Begin::Here(listed, *before))
             }
         }
     }
 
-    /// The ids among which the one before `before` is, which the account itself once had.
-    async fn displaced(&self, before: u64) -> Result<Listed, StatementError> {
+    /// With whom the member became one, if they did.
+    async fn alias(&self) -> Result<Option<MemberId>, LedgerError> {
         let known = self.accounts.find_account(self.member_id, self.reading).await?;
+        Ok(known.and_then(|it| it.account.holdings.alias).map(|it| it.into))
+    }
+
+    /// The ids among which the one before `before` is, which the account itself once had.
+    async fn displaced(
+        &self,
+        known: Option<KnownAccount>,
+        before: u64,
+    ) -> Result<Listed, StatementError> {
         let is_known = |it: &KnownAccount| before > 1 && before <= it.account.sequence;
         let known = if let Some(known) = known.filter(is_known) {
             known

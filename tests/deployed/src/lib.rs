@@ -102,6 +102,18 @@ impl Stack {
         token: Option<&str>,
         body: &Value,
     ) -> (u16, Value) {
+        self.tell_under(None, method, path, token, body)
+    }
+
+    /// As [`tell`](Self::tell), once under `key`.
+    pub fn tell_under(
+        &self,
+        key: Option<&str>,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> (u16, Value) {
         let endpoint = self.endpoint();
         let api = format!("{endpoint}/_aws/execute-api/{}/%24default", self.output("api_id"));
         let agent: ureq::Agent =
@@ -109,6 +121,9 @@ impl Stack {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{api}{path}"));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
         }
         let request = request.header("content-type", "application/json");
         let mut answer = agent.run(request.body(body.to_string()).unwrap()).unwrap();

@@ -23,7 +23,10 @@ use loyalty_ledger::{
     statement::Accounts as _,
 };
 use loyalty_member_api::route::{Operation, ROUTES, Who};
-use loyalty_runtime::clock::{self, Deadline};
+use loyalty_runtime::{
+    api::route::Route,
+    clock::{self, Deadline},
+};
 use loyalty_tests_deployed::Stack;
 use loyalty_tests_simulate::{fail, loyalty, repository, scratch, succeed, year_as_events};
 use serde_json::{Value, json};
@@ -418,12 +421,22 @@ fn a_stack_in_an_account_is_deployed_gets_a_program_balances_and_a_history() {
     assert!(status.contains("dead letters  0"), "{status}");
 }
 
+/// The rows of a function's table, whatever they answer.
+fn rows<O>(routes: &[Route<O>]) -> Vec<Route<()>> {
+    let row = |it: &Route<O>| {
+        let Route { method, path, body, operation: _, callers } = *it;
+        Route { method, path, body, operation: (), callers }
+    };
+    routes.iter().map(row).collect()
+}
+
 #[test]
 fn every_route_answers_every_token_as_the_table_says() {
     let stack = Stack::up("deployed-routes", PROGRAM, 40);
     let service = stack.token(&["--scope", "loyalty/members.read"]);
     let writer = stack.token(&["--scope", "loyalty/members.write"]);
     let member = stack.member().to_owned();
+    let power = |scope: &str| stack.token(&["--scope", scope, "--person", "p1"]);
     let tokens = [
         ("no token", None, None),
         ("expired", Some(stack.token(&["--member", &member, "--expired"])), None),
@@ -434,6 +447,9 @@ fn every_route_answers_every_token_as_the_table_says() {
         ("service", Some(service), Some(Who::Service)),
         ("writing service", Some(writer), Some(Who::Writer)),
         ("staff", Some(stack.token(&["--scope", "loyalty/staff"])), Some(Who::Staff)),
+        ("adjuster", Some(power("loyalty/adjustments.write")), Some(Who::Adjuster)),
+        ("merger", Some(power("loyalty/merges.write")), Some(Who::Merger)),
+        ("editor", Some(power("loyalty/catalog.write")), Some(Who::Editor)),
         ("other scope", Some(stack.token(&["--scope", "loyalty/other"])), None),
     ];
 
@@ -462,8 +478,11 @@ fn every_route_answers_every_token_as_the_table_says() {
     }
 
     // Who may ask is all that is looked at here: what is asked says nothing, or of nobody.
-    for route in &loyalty_enroll_members::route::ROUTES {
-        let path = route.path.replace("{id}", &member).replace("{order_id}", "nothing");
+    let mut others = rows(&loyalty_enroll_members::route::ROUTES);
+    others.extend(rows(loyalty_redeem_points::route::ROUTES));
+    others.extend(rows(loyalty_staff_api::route::ROUTES));
+    for route in &others {
+        let path = route.path.replace("{id}", &member).replace(['{', '}'], "");
         for (name, token, who) in &tokens {
             let is_own = *name != "other member" || !route.names_member();
             let method = route.method.as_str();

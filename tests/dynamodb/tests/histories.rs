@@ -58,7 +58,7 @@ fn faults(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
     let mut random = Random::new(seed);
     move |operation| {
         // Reads have no conflicts.
-        let is_read = matches!(operation, "BatchGetItem" | "Query");
+        let is_read = matches!(operation, "BatchGetItem" | "GetItem" | "Query");
         // At random: repeats would beat in time with what one delivery sends.
         match random.below(16) {
             0 => Some(Fault::Throttled),
@@ -96,6 +96,7 @@ proptest! {
                 give_code(&tables, &code, &member_id);
             }
             let (ledger, wire) = ENGINE.ledger_in(tables);
+            history::fill(&ledger).await;
             wire.disturb(faults(seed));
             for request in &requests {
                 deliver(&ledger, &program, request).await;

@@ -9,24 +9,34 @@ use std::{fs, path::Path, sync::Arc};
 use jiff::Timestamp;
 use loyalty_domain::{
     account::{Measure, MonthProgress},
+    adjustment::{AdjustmentChange, NewAdjustment},
+    checkout::NewHold,
     code::ReferralCode,
     command::{Command, Correction, NewStatus, RefundLine, Request},
     expiry::Expiry,
-    id::{ClientId, CommandId, LineId, MemberId, RequestKey, Sku},
+    id::{
+        AdjustmentId, ClientId, CommandId, HoldId, LineId, MemberId, PairId, RedemptionStep,
+        RequestKey, Sku,
+    },
     money::{Minor, Spend},
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
-    program::{Program, ProgramSpec, Reminders, Start},
+    program::{CapPeriod, Program, ProgramSpec, Reminders, Start},
+    redemption::NewRedemption,
+    reward::{CodeSource, Moment, RewardKind, RewardLimit, RewardSpec, RewardStatus, VoucherCode},
     tier::{Override, OverrideKind},
 };
 use loyalty_dynamodb::DynamoDbLedger;
-use loyalty_ledger::{Attempts, Entry, Ledger, Reading, execute, statement::Accounts};
+use loyalty_ledger::{
+    Attempts, Entry, Ledger, Reading, catalogue::Catalogue as _, execute, statement::Accounts,
+};
 use loyalty_tests_dynamodb::{Engine, members_table};
+use loyalty_tests_ledger::rewards::{offer, reward};
 use serde_json::{Value, json};
 
 /// Every event, and what may become of points.
-const SHAPES: [&str; 58] = [
+const SHAPES: [&str; 94] = [
     r#"{"matured":"#,
     r#"{"lapsed":"#,
     r#"{"expired":"#,
@@ -85,6 +95,42 @@ const SHAPES: [&str; 58] = [
     r#"{"referral":{"rewarded":"#,
     r#"{"referral":{"refused":"#,
     r#"{"referral":{"revoked":"#,
+    r#"{"redemption":{"issued":"#,
+    r#"{"redemption":{"fulfilled":"#,
+    r#"{"redemption":{"cancelled":"#,
+    r#"{"redemption":{"refunded":"#,
+    r#""taken":"unlimited""#,
+    r#""taken":{"shard":"#,
+    r#""taken":{"piece":"#,
+    r#""unique":{"code":"#,
+    r#""unique":{"serial":"#,
+    r#"{"reason":"reward_not_active","status":"#,
+    r#"{"reason":"reward_not_yet","from":"#,
+    r#"{"reason":"reward_limit_reached","limit":"#,
+    r#"{"reason":"price_changed","price":"#,
+    r#"{"transfer":{"sent":"#,
+    r#"{"transfer":{"received":"#,
+    r#"{"adjustment":{"proposed":"#,
+    r#"{"adjustment":{"made":"#,
+    r#"{"adjustment":{"denied":"#,
+    r#""effect":{"added":"#,
+    r#""effect":{"taken":"#,
+    r#""approved":{"requester":"#,
+    r#"{"reason":"account_too_new","from":"#,
+    r#"{"reason":"transfer_cap_reached","period":"#,
+    r#"{"checkout":{"held":"#,
+    r#"{"checkout":{"captured":"#,
+    r#"{"checkout":{"released":"#,
+    r#"{"checkout":{"paid":"#,
+    r#"{"checkout":{"returned":"#,
+    r#"{"checkout":{"paid_anew":"#,
+    r#""cause":"asked""#,
+    r#""cause":"not_needed""#,
+    r#""cause":{"ended":{"at":"#,
+    r#""terms":null"#,
+    r#"{"reason":"more_than_order_allows","most":"#,
+    r#"{"reason":"more_than_held","held":"#,
+    r#"{"amount":10},"points":7"#,
 ];
 
 const GOLDEN: &str = "tests/data/items.golden";
@@ -145,6 +191,15 @@ fn program_for(request: &Request) -> Program {
             gift.expiry_months = Some(3);
         }
     }
+    if ["g1", "g2"].contains(&member) {
+        spec.version = 13;
+        spec.enrollment = serde_json::from_value(json!({"activation": "none"})).unwrap();
+        spec.transfers = serde_json::from_value(json!({
+            "waiting_days": 1, "caps": [{"period": "month", "points": 100}]
+        }))
+        .unwrap();
+        spec.adjustments = serde_json::from_value(json!({"approval_above": 100})).unwrap();
+    }
     let order = request.id.order_id().map_or("", |it| it.as_str());
     if ["r1", "f1", "f2", "f3"].contains(&member) || order.starts_with("f-") {
         spec.version = 12;
@@ -156,6 +211,9 @@ fn program_for(request: &Request) -> Program {
             "velocity": {"period": "month", "friends": 1}
         }))
         .unwrap();
+    }
+    if member == "k1" || order.starts_with("k-") {
+        spec.checkout = serde_json::from_value(json!({"point_worth": "0.1"})).unwrap();
     }
     spec.try_into().unwrap()
 }
@@ -193,6 +251,7 @@ fn order(id: &str, is_members: bool, instant: &str, currency: &str, amounts: &[u
         currency: currency.parse().unwrap(),
         channel: Some("app".try_into().unwrap()),
         referral_code: None,
+        points_hold: None,
         content: content(amounts),
     })
 }
@@ -334,7 +393,201 @@ fn requests() -> Vec<Request> {
     .into_iter()
     .chain(requests_about_levels(due_of))
     .chain(requests_about_friends(due_of))
+    .chain(requests_about_rewards())
+    .chain(requests_about_moves())
+    .chain(requests_about_checkouts())
     .collect()
+}
+
+/// What staff adjust, and what members give each other.
+fn requests_about_moves() -> Vec<Request> {
+    let member = |it: &str| MemberId::try_from(it).unwrap();
+    let client = |it: &str| ClientId::try_from(it).unwrap();
+    let key = |it: &str| RequestKey::try_from(it).unwrap();
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let adjusts = |key: &str, change, number: u64| {
+        let key = RequestKey::try_from(key).unwrap();
+        let note = Some("0b5a2d1c9e7f48f3a6b4c2d1e0f98765".try_into().unwrap());
+        let (points, reason) = (points(number), "goodwill".try_into().unwrap());
+        let new = NewAdjustment { change, points, reason, note };
+        Request::adjust(client("kim"), key, member("g1"), at("2026-01-12T12:00:00Z"), new)
+    };
+    let reviews = |name: &str, adjusts: &Request, approves| {
+        let (id, reason) = (AdjustmentId::of(&adjusts.id), "seen".try_into().unwrap());
+        let instant = at("2026-01-13T12:00:00Z");
+        let (client, key) = (client("lee"), key(name));
+        Request::review_adjustment(client, key, member("g1"), instant, id, approves, reason)
+    };
+    let gives = |name: &str, from: &str, instant: &str, number: u64| {
+        let (client, key) = (client("app"), key(name));
+        Request::transfer(client, key, member(from), at(instant), member("g2"), points(number))
+    };
+    let add = AdjustmentChange::Add { through: Some("2026-12-31".parse().unwrap()) };
+    let (large, denied) = (adjusts("a1", add, 200), adjusts("a2", AdjustmentChange::Take, 150));
+    let enroll = |id: &str| Request::enroll(member(id), at("2026-01-10T12:00:00Z"), None);
+    vec![
+        enroll("g1"),
+        enroll("g2"),
+        gives("g0", "g1", "2026-01-11T11:00:00Z", 10),
+        large.clone(),
+        reviews("r1", &large, true),
+        denied.clone(),
+        reviews("r2", &denied, false),
+        adjusts("a3", AdjustmentChange::Take, 20),
+        gives("g1", "g1", "2026-01-14T12:00:00Z", 30),
+        gives("g2", "g1", "2026-01-14T13:00:00Z", 80),
+        // Waits, so that the account holds it.
+        adjusts("a4", AdjustmentChange::Add { through: None }, 300),
+    ]
+}
+
+/// The receiver's entry, which no request of theirs made.
+fn received() -> CommandId {
+    let gift = requests_about_moves().into_iter().nth(8).unwrap();
+    CommandId::Counterpart("g2".try_into().unwrap(), PairId::of(&gift.id))
+}
+
+/// What is held, what pays orders, and what comes back of it.
+fn requests_about_checkouts() -> Vec<Request> {
+    let member = || MemberId::try_from("k1").unwrap();
+    let (client, key) =
+        (|| ClientId::try_from("till").unwrap(), |it: &str| RequestKey::try_from(it).unwrap());
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let pays = |id: &str, instant: &str, hold: Option<HoldId>, with_points: u64| {
+        let mut request = order(id, true, instant, "GBP", &[6_000]);
+        if let Command::PayOrder(order) = &mut request.command {
+            order.member_id = Some(member());
+            order.points_hold = hold;
+            order.content.paid_with_points = minor(with_points);
+        }
+        request
+    };
+    let hold = |name: &str, instant: &str, number: u64| {
+        let (total, currency) = (minor(500), "GBP".parse().unwrap());
+        let new = NewHold { total, currency, points: Some(points(number)), minutes: None };
+        Request::hold(client(), key(name), member(), at(instant), new)
+    };
+    let capture = |begun: &Request, name: &str, instant: &str, number: u64| {
+        let (hold, points) = (HoldId::of(&begun.id), Some(points(number)));
+        Request::capture(client(), key(name), member(), at(instant), hold, points)
+    };
+    let all = ["1", "2", "3", "4"].map(|it| hold(it, "2026-01-12T12:00:00Z", 20));
+    let [used, let_go, ended, pays_order] = &all;
+    let pays_with = Some(HoldId::of(&pays_order.id));
+    let with_points = |with_points| {
+        let paid_with_points = minor(with_points);
+        Content { paid_with_points, ..content(&[6_000]) }
+    };
+    let mut requests = vec![pays("k-0", "2026-01-05T12:00:00Z", None, 0)];
+    requests.extend(all.iter().cloned());
+    requests.extend([
+        hold("5", "2026-01-12T12:01:00Z", 51),
+        capture(used, "6", "2026-01-12T12:02:00Z", 21),
+        capture(used, "7", "2026-01-12T12:03:00Z", 5),
+        Request::release(
+            client(),
+            key("8"),
+            member(),
+            at("2026-01-12T12:04:00Z"),
+            HoldId::of(&let_go.id),
+        ),
+        refund("k-1", "early", "2026-01-12T12:05:00Z", Correction::Amount(minor(10)))
+            .returning(Some(points(7))),
+        pays("k-1", "2026-01-12T12:06:00Z", pays_with, 150),
+        Request::change(
+            "k-1".try_into().unwrap(),
+            "more".try_into().unwrap(),
+            at("2026-01-12T12:07:00Z"),
+            with_points(250),
+        ),
+        Request::cancel("k-1".try_into().unwrap(), at("2026-01-12T13:00:00Z")),
+        capture(ended, "9", "2026-01-12T13:00:00Z", 1),
+    ]);
+    // Its program lets points pay nothing.
+    let mut unknown = order("unknown", true, "2026-01-12T13:00:00Z", "GBP", &[1_000]);
+    if let Command::PayOrder(order) = &mut unknown.command {
+        order.member_id = Some("k2".try_into().unwrap());
+        order.points_hold = pays_with;
+        order.content.paid_with_points = minor(100);
+    }
+    requests.push(unknown);
+    requests
+}
+
+/// The catalogue that members take of.
+async fn fill_catalogue(ledger: &DynamoDbLedger) {
+    let limit = RewardLimit { period: CapPeriod::Year, count: 1 };
+    let uploaded = RewardKind::Coupon { codes: CodeSource::Uploaded };
+    let generated = RewardKind::Coupon { codes: CodeSource::Generated };
+    let from = Some(Moment::Instant(at("2027-01-01T00:00:00Z")));
+    let to = "Doctors".into();
+    let donation = RewardKind::Donation { amount_minor: minor(500), to };
+    for (spec, stock) in [
+        (RewardSpec { limits: vec![limit], ..reward("mug", RewardKind::Goods, 20, 1) }, 5),
+        (reward("badge", RewardKind::Collectible, 5, 1), 1),
+        (reward("code", generated, 5, 0), 0),
+        (reward("donation", donation, 5, 0), 0),
+        (RewardSpec { from, ..reward("later", RewardKind::FreeShipping, 5, 0) }, 0),
+        (
+            RewardSpec {
+                status: RewardStatus::Paused,
+                ..reward("paused", RewardKind::GiftCard { amount_minor: minor(100) }, 5, 0)
+            },
+            0,
+        ),
+        (reward("coupon", uploaded, 5, 1), 0),
+    ] {
+        let is_coupon = spec.id.as_str() == "coupon";
+        let reward = offer(ledger, spec, stock).await;
+        if is_coupon {
+            ledger.add_codes(&reward, &["WINTER-1".try_into().unwrap()]).await.unwrap();
+        }
+    }
+}
+
+/// What members take of the catalogue, and what becomes of it.
+fn requests_about_rewards() -> Vec<Request> {
+    let member = || MemberId::try_from("w1").unwrap();
+    let mut paid = order("w-1", true, "2026-01-05T12:00:00Z", "GBP", &[6_000]);
+    if let Command::PayOrder(order) = &mut paid.command {
+        order.member_id = Some(member());
+    }
+    let redeem = |reward: &str, key: &str, instant: &str, points: Option<u64>| {
+        let new = NewRedemption {
+            reward: reward.try_into().unwrap(),
+            points: points.map(|it| it.try_into().unwrap()),
+            channel: Some("app".try_into().unwrap()),
+            code: VoucherCode::of_random([7; 10]),
+        };
+        let (client, key) =
+            (ClientId::try_from("app").unwrap(), RequestKey::try_from(key).unwrap());
+        Request::redeem(client, key, member(), at(instant), new)
+    };
+    let goes_on = |begun: &Request, step, instant: &str| {
+        let (_, redemption) = begun.redeems().unwrap();
+        let reason = "as-agreed".try_into().unwrap();
+        Request::redemption_step(member(), *redemption, step, at(instant), reason)
+    };
+    let mug = redeem("mug", "1", "2026-01-12T12:00:00Z", Some(20));
+    let code = redeem("code", "2", "2026-01-12T12:00:00Z", None);
+    let badge = redeem("badge", "3", "2026-01-12T12:00:00Z", None);
+    vec![
+        paid,
+        mug.clone(),
+        code.clone(),
+        badge.clone(),
+        redeem("coupon", "4", "2026-01-12T12:00:00Z", None),
+        redeem("donation", "5", "2026-01-12T12:00:00Z", None),
+        redeem("mug", "6", "2026-01-12T13:00:00Z", None),
+        redeem("badge", "7", "2026-01-12T13:00:00Z", None),
+        redeem("code", "8", "2026-01-12T13:00:00Z", Some(6)),
+        redeem("later", "9", "2026-01-12T13:00:00Z", None),
+        redeem("paused", "10", "2026-01-12T13:00:00Z", None),
+        goes_on(&code, RedemptionStep::Fulfill, "2026-01-13T12:00:00Z"),
+        goes_on(&mug, RedemptionStep::Cancel, "2026-01-13T12:00:00Z"),
+        goes_on(&code, RedemptionStep::Refund, "2026-04-13T12:00:00Z"),
+        redeem("mug", "11", "2026-04-13T12:00:00Z", None),
+    ]
 }
 
 fn code() -> ReferralCode {
@@ -393,12 +646,13 @@ fn requests_about_friends(due_of: impl Fn(MemberId, &str) -> Request) -> Vec<Req
     ]
 }
 
-/// The entries of whoever brought somebody, which no request of theirs made.
+/// The entries of whoever brought somebody, which no request of theirs made; so is that of whoever gets a gift.
 const BROUGHT: [fn(MemberId) -> CommandId; 2] =
     [CommandId::ReferralReward, CommandId::ReferralRevoked];
 
 async fn find_brought(ledger: &DynamoDbLedger) -> Vec<Arc<Entry>> {
-    let ids = BROUGHT.map(|it| it("f1".try_into().unwrap()));
+    let brought = BROUGHT.map(|it| it("f1".try_into().unwrap()));
+    let ids: Vec<_> = brought.into_iter().chain([received()]).collect();
     ledger.find_entries(&ids, Reading::Newest).await.unwrap()
 }
 
@@ -461,13 +715,14 @@ async fn every_stored_shape_is_as_checked_in_and_read_as_it_was_written() {
     });
     engine.overwrite(&members_table(&tables), &owner);
     let (ledger, _) = engine.ledger_in(tables);
+    fill_catalogue(&ledger).await;
     let mut entries = Vec::new();
     for request in requests() {
         execute(&ledger, &program_for(&request), &mut Attempts(1), &request).await.unwrap();
         entries.push(ledger.load(&request, Reading::Newest).await.unwrap().entry.unwrap());
     }
     let brought = find_brought(&ledger).await;
-    assert_eq!(brought.len(), BROUGHT.len());
+    assert_eq!(brought.len(), BROUGHT.len() + 1);
     let written: Vec<String> = engine.items("ledger-0").iter().map(Value::to_string).collect();
 
     let golden = fs::read_to_string(root.join(GOLDEN)).unwrap_or_default();

@@ -1,11 +1,16 @@
 //! What each function of the API says of the others is so.
 
-use loyalty_enroll_members::route::ROUTES;
-use loyalty_member_api::route::ELSEWHERE;
+use loyalty_member_api::route::{ENROLL_MEMBERS, Method, REDEEM_POINTS, STAFF_API};
+use loyalty_runtime::api::route::Route;
+
+/// By which methods the paths of `routes` can be asked.
+fn asked<O>(routes: &[Route<O>]) -> Vec<(Method, &'static str)> {
+    routes.iter().map(|it| (it.method, it.path)).collect()
+}
 
 #[test]
-fn member_api_knows_by_which_methods_the_paths_of_enroll_members_can_be_asked() {
-    let asked: Vec<_> = ROUTES.iter().map(|it| (it.method, it.path)).collect();
-
-    assert_eq!(ELSEWHERE.as_slice(), asked);
+fn member_api_knows_by_which_methods_the_paths_of_others_can_be_asked() {
+    assert_eq!(ENROLL_MEMBERS.as_slice(), asked(&loyalty_enroll_members::route::ROUTES));
+    assert_eq!(REDEEM_POINTS, asked(loyalty_redeem_points::route::ROUTES));
+    assert_eq!(STAFF_API, asked(loyalty_staff_api::route::ROUTES));
 }

@@ -6,24 +6,32 @@ use std::num::NonZeroU32;
 use jiff::{Timestamp, ToSpan, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance, Measure, MonthProgress},
+    adjustment::{AdjustmentChange, NewAdjustment},
     calendar::Month,
+    checkout::NewHold,
     code::ReferralCode,
     command::{Command, Correction, NewStatus, RefundLine, Request},
     id::{
-        ActivityId, ChangeId, ClientId, CommandId, LevelId, LineId, MemberId, OrderId, ReasonCode,
-        RefundId, RequestKey, Sku, TaskId,
+        ActivityId, AdjustmentId, ChangeId, ClientId, CommandId, HoldId, LevelId, LineId, MemberId,
+        OrderId, PairId, ReasonCode, RedemptionId, RedemptionStep, RefundId, RequestKey, Sku,
+        TaskId,
     },
     money::{Minor, Spend},
     opening::{BroughtLevel, BroughtLot, BroughtPending, Opening},
     order::{Content, Line, LineKey, Order},
     points::Points,
-    program::{Program, ProgramSpec, in_succession},
+    program::{CapPeriod, Program, ProgramSpec, in_succession},
+    redemption::NewRedemption,
+    reward::{CodeSource, RewardKind, RewardLimit, RewardSpec, VoucherCode},
     tier::{Override, OverrideKind},
 };
-use loyalty_ledger::memory::MemoryLedger;
+use loyalty_ledger::{catalogue::Catalogue, memory::MemoryLedger};
 use proptest::prelude::*;
 
-use crate::friends::code_of;
+use crate::{
+    friends::code_of,
+    rewards::{offer, reward},
+};
 
 /// One thing that may happen, with small numbers so that runs of them meet.
 #[derive(Clone, Debug)]
@@ -98,9 +106,37 @@ pub enum Step {
     },
     /// Something about members, and those whom they bring.
     Friends(FriendStep),
+    /// Something about rewards.
+    Rewards(RewardStep),
+    /// Something about points that pay for orders.
+    Checkout(CheckoutStep),
+    /// Staff make two members one.
+    Merge {
+        source: u8,
+        into: u8,
+        hours: u16,
+    },
+    /// Staff undo one of these.
+    UndoMerge {
+        merge: u8,
+        hours: u16,
+    },
     Repeat {
         step: u8,
     },
+    /// Something about points that members give to each other, and that staff adjust.
+    Move(MoveStep),
+}
+
+/// Something about points that members give to each other, and that staff adjust.
+#[derive(Clone, Debug)]
+pub enum MoveStep {
+    /// One member gives points to another.
+    Give { from: u8, to: u8, hours: u16, points: u16 },
+    /// One of two persons adds points or takes them off.
+    Adjust { member: u8, hours: u16, points: u16, adds: bool, by: bool },
+    /// One of them decides about one of these, which may wait.
+    Review { adjustment: u8, hours: u16, approves: bool, by: bool },
 }
 
 /// Something about members, and those whom they bring.
@@ -115,6 +151,47 @@ pub enum FriendStep {
     Bring { friend: u8, referrer: u8, hours: u16, amount: u32, approves: bool },
     /// A guest's order becomes a member's.
     Claim { order: u8, member: u8 },
+}
+
+/// Something about rewards.
+#[derive(Clone, Debug)]
+pub enum RewardStep {
+    /// One is taken, of those of the member, and then goes on at once.
+    Redeem { member: u8, hours: u16, reward: u8, then: Vec<RedemptionStep> },
+    /// One that was taken goes on.
+    Go { redemption: u8, hours: u16, step: RedemptionStep },
+}
+
+/// Something about points that pay for orders.
+#[derive(Clone, Debug)]
+pub enum CheckoutStep {
+    /// Points are held, and then this happens some hours later.
+    Hold {
+        member: u8,
+        hours: u16,
+        points: Option<u16>,
+        minutes: Option<u16>,
+        then: Vec<(u8, HoldStep)>,
+    },
+    /// A refund says how many points come back.
+    Return { order: u8, hours: u16, amount: u32, points: u16 },
+    /// An edit says what points pay.
+    Edit { order: u8, hours: u16, amounts: Vec<u32>, points_paid: u16 },
+}
+
+/// What becomes of a hold.
+#[derive(Clone, Debug)]
+pub enum HoldStep {
+    Capture {
+        points: Option<u16>,
+    },
+    Release,
+    /// An order names it.
+    Order {
+        amounts: Vec<u32>,
+        points_paid: u16,
+        euros: bool,
+    },
 }
 
 /// Something about whether somebody is a member.
@@ -227,7 +304,29 @@ pub fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(member, hours, brought)| Step::Opening { member, hours, brought }),
         2 => any_step_about_levels(),
         8 => any_step_about_friends().prop_map(Step::Friends),
+        1 => (0..3_u8, 0..3_u8, hours())
+            .prop_map(|(source, into, hours)| Step::Merge { source, into, hours }),
+        1 => (0..2_u8, hours()).prop_map(|(merge, hours)| Step::UndoMerge { merge, hours }),
         2 => (0..40_u8).prop_map(|step| Step::Repeat { step }),
+        6 => any_step_that_moves().prop_map(Step::Move),
+        5 => any_step_about_checkouts().prop_map(Step::Checkout),
+        6 => any_step_about_rewards().prop_map(Step::Rewards),
+    ]
+}
+
+fn any_step_that_moves() -> impl Strategy<Value = MoveStep> {
+    let hours = || prop_oneof![3 => 0..17_520_u16, 1 => (0..730_u16).prop_map(|day| day * 24)];
+    prop_oneof![
+        4 => (0..3_u8, 0..3_u8, hours(), 0..300_u16)
+            .prop_map(|(from, to, hours, points)| MoveStep::Give { from, to, hours, points }),
+        2 => (0..3_u8, hours(), 0..300_u16, any::<bool>(), any::<bool>())
+            .prop_map(|(member, hours, points, adds, by)| {
+                MoveStep::Adjust { member, hours, points, adds, by }
+            }),
+        1 => (0..4_u8, hours(), any::<bool>(), any::<bool>())
+            .prop_map(|(adjustment, hours, approves, by)| {
+                MoveStep::Review { adjustment, hours, approves, by }
+            }),
     ]
 }
 
@@ -262,6 +361,54 @@ fn any_step_about_friends() -> impl Strategy<Value = FriendStep> {
                 FriendStep::Bring { friend, referrer, hours, amount, approves }
             }),
         1 => (0..12_u8, 0..3_u8).prop_map(|(order, member)| FriendStep::Claim { order, member }),
+    ]
+}
+
+fn any_step_about_checkouts() -> impl Strategy<Value = CheckoutStep> {
+    let amounts = || prop::collection::vec(0..60_000_u32, 1..4);
+    let paid = || prop_oneof![1 => Just(0_u16), 6 => 0..1_500_u16];
+    let then = prop_oneof![
+        2 => prop::option::of(0..300_u16).prop_map(|points| HoldStep::Capture { points }),
+        1 => Just(HoldStep::Release),
+        5 => (amounts(), paid(), prop::bool::weighted(0.2)).prop_map(
+            |(amounts, points_paid, euros)| HoldStep::Order { amounts, points_paid, euros }
+        ),
+    ];
+    let points = prop::option::of(0..300_u16);
+    // The longest is thirty days.
+    let minutes = prop::option::of(1..43_202_u16);
+    let then = prop::collection::vec((0..40_u8, then), 0..3);
+    prop_oneof![
+        4 => (0..3_u8, 0..17_520_u16, points, minutes, then).prop_map(
+            |(member, hours, points, minutes, then)| {
+                CheckoutStep::Hold { member, hours, points, minutes, then }
+            }
+        ),
+        1 => (0..12_u8, 0..17_520_u16, 0..60_000_u32, 0..300_u16).prop_map(
+            |(order, hours, amount, points)| CheckoutStep::Return { order, hours, amount, points }
+        ),
+        1 => (0..12_u8, 0..17_520_u16, amounts(), paid()).prop_map(
+            |(order, hours, amounts, points_paid)| {
+                CheckoutStep::Edit { order, hours, amounts, points_paid }
+            }
+        ),
+    ]
+}
+
+fn any_step_about_rewards() -> impl Strategy<Value = RewardStep> {
+    let step = || {
+        prop_oneof![
+            Just(RedemptionStep::Fulfill),
+            Just(RedemptionStep::Cancel),
+            Just(RedemptionStep::Refund),
+        ]
+    };
+    prop_oneof![
+        3 => (0..3_u8, 0..17_520_u16, 0..4_u8, prop::collection::vec(step(), 0..3)).prop_map(
+            |(member, hours, reward, then)| RewardStep::Redeem { member, hours, reward, then }
+        ),
+        2 => (0..4_u8, 0..17_520_u16, step())
+            .prop_map(|(redemption, hours, step)| RewardStep::Go { redemption, hours, step }),
     ]
 }
 
@@ -337,6 +484,10 @@ pub fn any_program() -> impl Strategy<Value = Program> {
                     "campaigns": [
                         {{"name": "welcome", "min_amount": "100", "points": 50{campaign}}},
                         {{"name": "more", "bonus": "0.5"{campaign}}}],
+                    "transfers": {{"caps": [{{"period": "month", "points": 400}}]}},
+                    "adjustments": {{"approval_above": 150}},
+                    "checkout": {{"point_worth": "0.02", "min_points": 3, "max_share": "0.9",
+                        "hold_minutes": 43200}},
                     {membership}
                 }}"#
                 ))
@@ -490,9 +641,35 @@ pub fn codes() -> impl Iterator<Item = (ReferralCode, MemberId)> {
     (0..GUEST).map(member).map(|it| (code_of(it.as_str()), it))
 }
 
+/// How many there are of a member's own mugs and badges.
+pub const STOCK: u64 = 3;
+
+/// The rewards of all members. Of those that are not unlimited, each member has their own: what others do
+/// leaves them alone.
+pub fn rewards() -> Vec<(RewardSpec, u64)> {
+    let generated = RewardKind::Coupon { codes: CodeSource::Generated };
+    let mut all = vec![(reward("coupon", generated, 30, 0), 0)];
+    for number in 0..GUEST {
+        let limit = RewardLimit { period: CapPeriod::Year, count: 2 };
+        let mug = reward(&format!("mug-{number}"), RewardKind::Goods, 90, 2);
+        all.push((RewardSpec { limits: vec![limit], ..mug }, STOCK));
+        let badge = reward(&format!("badge-{number}"), RewardKind::Collectible, 10, 2);
+        all.push((badge, STOCK));
+    }
+    all
+}
+
+/// Fills a catalogue with the rewards of all members.
+pub async fn fill(catalogue: &impl Catalogue) {
+    for (spec, stock) in rewards() {
+        offer(catalogue, spec, stock).await;
+    }
+}
+
 /// A ledger in memory that knows them.
 pub fn memory() -> MemoryLedger {
     let ledger = MemoryLedger::default();
+    pollster::block_on(fill(&ledger));
     for (code, member_id) in codes() {
         ledger.give_code(code, member_id);
     }
@@ -503,26 +680,17 @@ pub fn memory() -> MemoryLedger {
 pub fn requests(steps: &[Step]) -> Vec<Request> {
     let mut requests: Vec<Request> = Vec::new();
     let mut spends: Vec<(MemberId, CommandId)> = Vec::new();
+    let mut redemptions: Vec<(MemberId, RedemptionId)> = Vec::new();
+    let mut merges: Vec<Request> = Vec::new();
+    let mut adjusts: Vec<Request> = Vec::new();
     let mut orders = 0_u8;
     for (index, step) in steps.iter().enumerate() {
         let key = RequestKey::try_from(format!("k{index}").as_str()).unwrap();
         let refund_id = RefundId::try_from(format!("r{index}").as_str()).unwrap();
         let client = ClientId::try_from("till").unwrap();
         match step {
-            Step::Order { member: number, code, hours, amounts, excluded, points_paid, euros } => {
-                requests.push(Request::order(Order {
-                    order_id: order_id(orders),
-                    member_id: (*number != GUEST).then(|| member(*number)),
-                    paid_at: at(*hours),
-                    currency: if *euros { "EUR" } else { "GBP" }.parse().unwrap(),
-                    channel: None,
-                    referral_code: code.map(|it| code_of(member(it).as_str()).as_str().into()),
-                    content: Content {
-                        lines: lines(amounts, *excluded),
-                        paid_with_points: minor((*points_paid).into()),
-                        ..Content::default()
-                    },
-                }));
+            Step::Order { .. } => {
+                requests.extend(order_of(step, order_id(orders)));
                 orders += 1;
             }
             Step::Refund { order, hours, amount } => {
@@ -539,9 +707,9 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 requests.push(Request::cancel(order_id(*order), at(*hours)));
             }
             Step::Change { order, hours, amounts } => {
-                let change_id = ChangeId::try_from(format!("c{index}").as_str()).unwrap();
+                let id = ChangeId::try_from(format!("c{index}").as_str()).unwrap();
                 let content = Content { lines: lines(amounts, false), ..Content::default() };
-                requests.push(Request::change(order_id(*order), change_id, at(*hours), content));
+                requests.push(Request::change(order_id(*order), id, at(*hours), content));
             }
             Step::Spend { member: number, hours, points } => {
                 let points = Points::try_from(u64::from(*points)).unwrap();
@@ -550,9 +718,8 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 requests.push(request);
             }
             Step::GiveBack { spend, hours, points } => {
-                if let Some((member, spend)) = spends.get(usize::from(*spend)) {
-                    let points = Points::try_from(u64::from(*points)).unwrap();
-                    let (member, spend, at) = (member.clone(), spend.clone(), at(*hours));
+                if let Some((member, spend)) = spends.get(usize::from(*spend)).cloned() {
+                    let (at, points) = (at(*hours), u64::from(*points).try_into().unwrap());
                     requests.push(Request::give_back(client, key, member, at, spend, points));
                 }
             }
@@ -564,10 +731,7 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 requests.push(Request { id, at, command });
             }
             Step::Extend { member: number, hours, day } => {
-                let through = beginning().checked_add(i64::from(*day).days()).unwrap();
-                let reason = ReasonCode::try_from("goodwill").unwrap();
-                let (member, at) = (member(*number), at(*hours));
-                requests.push(Request::extend(client, key, member, at, through, reason));
+                requests.push(extend(client, key, member(*number), at(*hours), *day));
             }
             Step::Reinstate { member: number, hours, points, day } => {
                 let (member, at) = (member(*number), at(*hours));
@@ -584,6 +748,25 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
                 orders += u8::from(matches!(step, FriendStep::Bring { .. }));
                 requests.extend(new);
             }
+            Step::Checkout(step) => {
+                let new = about_checkouts(step, (client, key, refund_id), &mut orders);
+                requests.extend(new);
+            }
+            Step::Rewards(step) => {
+                requests.extend(about_rewards(step, &mut redemptions, key));
+            }
+            Step::Merge { source, into, hours } => {
+                let reason = ReasonCode::try_from("same-person").unwrap();
+                let (source, into) = (member(*source), member(*into));
+                let request = Request::merge(client, key, source, at(*hours), into, reason);
+                merges.push(request.clone());
+                requests.push(request);
+            }
+            Step::UndoMerge { merge, hours } => {
+                let merge = merges.get(usize::from(*merge));
+                requests.extend(merge.map(|it| undo(client, key, it, at(*hours))));
+            }
+            Step::Move(step) => requests.extend(about_points(step, &mut adjusts, key)),
             Step::Repeat { step } => {
                 if let Some(request) = requests.get(usize::from(*step)).cloned() {
                     requests.push(request);
@@ -592,6 +775,167 @@ pub fn requests(steps: &[Step]) -> Vec<Request> {
         }
     }
     requests
+}
+
+/// The order of a `step` that is one.
+fn order_of(step: &Step, order_id: OrderId) -> Option<Request> {
+    let Step::Order { member: number, code, hours, amounts, excluded, points_paid, euros } = step
+    else {
+        return None;
+    };
+    Some(Request::order(Order {
+        order_id,
+        member_id: (*number != GUEST).then(|| member(*number)),
+        paid_at: at(*hours),
+        currency: if *euros { "EUR" } else { "GBP" }.parse().unwrap(),
+        channel: None,
+        referral_code: code.map(|it| code_of(member(it).as_str()).as_str().into()),
+        points_hold: None,
+        content: Content {
+            lines: lines(amounts, *excluded),
+            paid_with_points: minor((*points_paid).into()),
+            ..Content::default()
+        },
+    }))
+}
+
+/// What a `step` asks, which may be about one of those that `adjusts` holds.
+fn about_points(step: &MoveStep, adjusts: &mut Vec<Request>, key: RequestKey) -> Option<Request> {
+    let points = |number: u16| Points::try_from(u64::from(number)).unwrap();
+    let person = |by: bool| ClientId::try_from(if by { "kim" } else { "lee" }).unwrap();
+    let reason = || ReasonCode::try_from("goodwill").unwrap();
+    match step {
+        MoveStep::Give { from, to, hours, points: number } => {
+            let client = ClientId::try_from("till").unwrap();
+            let (from, to, at) = (member(*from), member(*to), at(*hours));
+            Some(Request::transfer(client, key, from, at, to, points(*number)))
+        }
+        MoveStep::Adjust { member: number, hours, points: many, adds, by } => {
+            let add = AdjustmentChange::Add { through: None };
+            let change = if *adds { add } else { AdjustmentChange::Take };
+            let new = NewAdjustment { change, points: points(*many), reason: reason(), note: None };
+            let request = Request::adjust(person(*by), key, member(*number), at(*hours), new);
+            adjusts.push(request.clone());
+            Some(request)
+        }
+        MoveStep::Review { adjustment, hours, approves, by } => {
+            let adjusted = adjusts.get(usize::from(*adjustment))?;
+            let (member_id, id) = (adjusted.member_id()?.clone(), AdjustmentId::of(&adjusted.id));
+            let (by, at, approves) = (person(*by), at(*hours), *approves);
+            Some(Request::review_adjustment(by, key, member_id, at, id, approves, reason()))
+        }
+    }
+}
+
+/// What a step about points that pay for orders asks for, where the next order has the number `orders`.
+fn about_checkouts(
+    step: &CheckoutStep,
+    (client, key, refund_id): (ClientId, RequestKey, RefundId),
+    orders: &mut u8,
+) -> Vec<Request> {
+    let points = |it: u16| Points::try_from(u64::from(it)).unwrap();
+    match step {
+        CheckoutStep::Hold { member: number, hours, points: wanted, minutes, then } => {
+            let new = NewHold {
+                total: minor(30_000),
+                currency: "GBP".parse().unwrap(),
+                points: wanted.map(points),
+                minutes: minutes.and_then(|it| NonZeroU32::new(it.into())),
+            };
+            let held = Request::hold(client.clone(), key.clone(), member(*number), at(*hours), new);
+            let hold = HoldId::of(&held.id);
+            let mut requests = vec![held];
+            for (index, (later, step)) in then.iter().enumerate() {
+                let key = format!("{}-{index}", key.as_str());
+                let key = RequestKey::try_from(key.as_str()).unwrap();
+                let (owner, at) = (member(*number), at(*hours + u16::from(*later)));
+                requests.push(match step {
+                    HoldStep::Capture { points: wanted } => {
+                        Request::capture(client.clone(), key, owner, at, hold, wanted.map(points))
+                    }
+                    HoldStep::Release => Request::release(client.clone(), key, owner, at, hold),
+                    HoldStep::Order { amounts, points_paid, euros } => {
+                        *orders += 1;
+                        Request::order(Order {
+                            order_id: order_id(*orders - 1),
+                            member_id: Some(owner),
+                            paid_at: at,
+                            currency: if *euros { "EUR" } else { "GBP" }.parse().unwrap(),
+                            channel: None,
+                            referral_code: None,
+                            points_hold: Some(hold),
+                            content: paid_in_part(amounts, *points_paid),
+                        })
+                    }
+                });
+            }
+            requests
+        }
+        CheckoutStep::Return { order, hours, amount, points: said } => {
+            let correction = Correction::Amount(minor(*amount));
+            let refund = Request::refund(order_id(*order), refund_id, at(*hours), correction);
+            vec![refund.returning(Some(points(*said)))]
+        }
+        CheckoutStep::Edit { order, hours, amounts, points_paid } => {
+            let change_id = ChangeId::try_from(format!("e{}", key.as_str()).as_str()).unwrap();
+            let content = paid_in_part(amounts, *points_paid);
+            vec![Request::change(order_id(*order), change_id, at(*hours), content)]
+        }
+    }
+}
+
+/// What is bought for `amounts`, of which points pay a part.
+fn paid_in_part(amounts: &[u32], points_paid: u16) -> Content {
+    let paid_with_points = minor(points_paid.into());
+    Content { lines: lines(amounts, false), paid_with_points, ..Content::default() }
+}
+
+/// What a step about rewards asks for, after the `redemptions` that were asked for before.
+fn about_rewards(
+    step: &RewardStep,
+    redemptions: &mut Vec<(MemberId, RedemptionId)>,
+    key: RequestKey,
+) -> Vec<Request> {
+    let goes_on = |member, redemption, step, hours| {
+        let reason = ReasonCode::try_from("as-agreed").unwrap();
+        Request::redemption_step(member, redemption, step, at(hours), reason)
+    };
+    match step {
+        RewardStep::Redeem { member: number, hours, reward, then } => {
+            let reward = match reward {
+                0 => "coupon".to_owned(),
+                1 => format!("mug-{number}"),
+                2 => format!("badge-{number}"),
+                // It is none of the catalogue's.
+                _ => "cup".to_owned(),
+            };
+            let new = NewRedemption {
+                reward: reward.as_str().try_into().unwrap(),
+                points: None,
+                channel: None,
+                code: VoucherCode::of_random([*number; 10]),
+            };
+            let client = ClientId::try_from("app").unwrap();
+            let request = Request::redeem(client, key, member(*number), at(*hours), new);
+            let (_, redemption) = request.redeems().unwrap();
+            let redemption = *redemption;
+            redemptions.push((member(*number), redemption));
+            let then = then.iter().map(|it| goes_on(member(*number), redemption, *it, *hours));
+            std::iter::once(request).chain(then).collect()
+        }
+        RewardStep::Go { redemption, hours, step } => {
+            let named = redemptions.get(usize::from(*redemption)).cloned();
+            named.map(|(member, it)| goes_on(member, it, *step, *hours)).into_iter().collect()
+        }
+    }
+}
+
+/// What undoes `merge`.
+pub fn undo(client: ClientId, key: RequestKey, merge: &Request, at: Timestamp) -> Request {
+    let Command::Merge { member_id, act } = &merge.command else { panic!("{merge:?}") };
+    let (source, reason) = (member_id.clone(), ReasonCode::try_from("mistake").unwrap());
+    let undone = (act.into().clone(), PairId::of(&merge.id));
+    Request::undo_merge(client, key, source, at, undone, reason)
 }
 
 fn beginning() -> Date {
@@ -643,6 +987,7 @@ fn about_friends(
                 currency: "GBP".parse().unwrap(),
                 channel: None,
                 referral_code: None,
+                points_hold: None,
                 content: Content { lines: lines(&[*amount], false), ..Content::default() },
             };
             let does = |number: &u8, what: MemberStep, at: Timestamp| {
@@ -713,6 +1058,12 @@ fn about_level(what: &LevelStep, member: MemberId, at: Timestamp, key: RequestKe
     }
 }
 
+fn extend(client: ClientId, key: RequestKey, member: MemberId, at: Timestamp, day: u16) -> Request {
+    let through = beginning().checked_add(i64::from(day).days()).unwrap();
+    let reason = ReasonCode::try_from("goodwill").unwrap();
+    Request::extend(client, key, member, at, through, reason)
+}
+
 fn reinstate(
     client: ClientId,
     key: RequestKey,
@@ -778,7 +1129,7 @@ pub fn histories() -> u32 {
 }
 
 /// That points are conserved:
-/// earned - clawed back - spent + given back - expired ± adjusted
+/// earned - clawed back - spent + given back - expired ± adjusted ± transferred ± merged
 /// = available + pending + held - debt.
 #[track_caller]
 pub fn assert_conserved(account: &Account) {
@@ -790,7 +1141,11 @@ pub fn assert_conserved(account: &Account) {
             + signed(totals.given_back)
             - signed(totals.expired)
             + signed(totals.adjusted.up)
-            - signed(totals.adjusted.down),
+            - signed(totals.adjusted.down)
+            + signed(account.holdings.transferred.up)
+            - signed(account.holdings.transferred.down)
+            + signed(account.holdings.merged.up)
+            - signed(account.holdings.merged.down),
         signed(available) + signed(pending) + signed(held) - signed(debt),
         "{account:#?}"
     );

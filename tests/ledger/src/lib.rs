@@ -14,6 +14,8 @@ pub mod farm;
 pub mod friends;
 pub mod history;
 mod members;
+mod merges;
+pub mod rewards;
 mod statement;
 
 use std::{collections::HashMap, sync::Arc};
@@ -33,12 +35,14 @@ use loyalty_domain::{
 };
 use loyalty_ledger::{
     AccountChange, Answer, Answered, Appended, Attempts, Change, Claim, ClaimCondition, ClaimKey,
-    Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, due::DueWork, execute,
-    members::Members, statement::Accounts,
+    Entry, Ledger, LedgerError, OrderChange, PAGE, Reading, SpendChange, catalogue::Catalogue,
+    due::DueWork, execute, members::Members, statement::Accounts,
 };
 
 /// Runs the whole contract, each part on an empty ledger of its own.
-pub async fn every_ledger<L: Ledger + Accounts + DueWork + Members>(empty: impl Fn() -> L) {
+pub async fn every_ledger<L: Ledger + Accounts + Catalogue + DueWork + Members>(
+    empty: impl Fn() -> L,
+) {
     a_new_order_is_answered_now_and_a_repeat_before(&empty()).await;
     the_same_id_with_other_content_is_reported_and_never_applied(&empty()).await;
     a_refusal_is_remembered(&empty()).await;
@@ -72,6 +76,19 @@ pub async fn every_ledger<L: Ledger + Accounts + DueWork + Members>(empty: impl 
     members::everybody_with_an_account_is_found_once_and_nothing_else(&empty()).await;
     members::nobody_is_found_where_there_is_nobody(&empty()).await;
     members::whoever_goes_on_at_a_place_finds_those_who_were_left(&empty()).await;
+    merges::what_is_said_of_a_name_is_about_the_account_that_goes_on(&empty()).await;
+    merges::a_statement_of_a_name_is_that_of_the_account_that_goes_on(&empty()).await;
+    merges::a_merge_is_undone_once_and_the_names_part(&empty()).await;
+    merges::what_makes_no_sense_is_refused_by_name(&empty()).await;
+    rewards::a_reward_is_kept_version_by_version(&empty()).await;
+    rewards::what_a_reward_is_never_changes(&empty()).await;
+    rewards::rewards_are_found_page_by_page(&empty()).await;
+    rewards::stock_changes_once_for_each_key(&empty()).await;
+    rewards::a_code_is_added_once_and_never_again(&empty()).await;
+    rewards::serial_numbers_go_on_where_they_ended(&empty()).await;
+    rewards::a_redemption_takes_points_stock_and_limit_together(&empty()).await;
+    rewards::a_redemption_goes_on_once_and_puts_everything_back(&empty()).await;
+    rewards::what_others_took_since_it_was_read_is_decided_again(&empty()).await;
 }
 
 /// One point a pound, at once available, silver from 200.00 on with a bonus of a tenth.
@@ -109,6 +126,7 @@ pub fn order(id: &str, member_id: &str, minor: u64, second: i64) -> Request {
         currency: "GBP".parse().unwrap(),
         channel: None,
         referral_code: None,
+        points_hold: None,
         content: Content {
             lines: vec![Line {
                 id: LineId::try_from("1").unwrap(),

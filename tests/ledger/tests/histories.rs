@@ -1,30 +1,39 @@
 //! Random histories through the use case: what always holds, and what never depends on delivery.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::ToSpan;
 use loyalty_domain::{
-    account::Account,
+    account::{Account, Balance},
     command::{Command, Correction, Request},
     due,
     event::{Event, Settled},
     expiry::Expiry,
-    id::{ClientId, MemberId, OrderId, RefundId, RequestKey},
+    id::{ClientId, CommandId, MemberId, OrderId, RefundId, RequestKey},
     money::{Minor, Spend},
     points::Points,
     program::{Program, in_force},
+    redemption::RedemptionEvent,
 };
-use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
+use loyalty_ledger::{
+    Answer, Answered, Attempts, Entry, catalogue::Catalogue as _, execute, memory::MemoryLedger,
+};
 use loyalty_tests_ledger::history::{
-    self, Step, any_program, any_step, any_succession, assert_conserved, at, codes, member, memory,
-    order_id, requests,
+    self, CheckoutStep, Step, any_program, any_step, any_succession, assert_conserved, at, codes,
+    member, memory, order_id, requests, rewards,
 };
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::Value;
 
 fn post(program: &Program, ledger: &MemoryLedger, request: &Request) -> Answered {
-    pollster::block_on(execute(ledger, program, &mut Attempts(1), request)).unwrap()
+    let answered = pollster::block_on(execute(ledger, program, &mut Attempts(1), request));
+    answered.unwrap_or_else(|error| panic!("{error}: {request:?}"))
 }
 
 fn posted(program: &Program, requests: &[Request]) -> MemoryLedger {
@@ -71,6 +80,12 @@ impl Owners {
             if let Some((_, referrer)) = brought_by {
                 owners.join(named, number(&referrer));
             }
+            if let Command::Merge { act, .. } = &request.command {
+                owners.join(named, number(act.into()));
+            }
+            if let Command::Transfer { transfer, .. } = &request.command {
+                owners.join(named, number(&transfer.to));
+            }
             if let Some(order) = request.id.order_id() {
                 let other = *owners.orders.entry(order.clone()).or_insert(named);
                 owners.join(named, other);
@@ -108,25 +123,32 @@ proptest! {
     #[test]
     fn what_always_holds(program in any_program(), steps in prop::collection::vec(any_step(), 1..30)) {
         let ledger = memory();
+        let is_any_merged = steps.iter().any(|it| matches!(it, Step::Merge { .. }));
         for request in requests(&steps) {
             post(&program, &ledger, &request);
             for (_, account) in ledger.accounts() {
                 assert_conserved(&account);
                 // Orders, refunds and edits never make more of a month than its cap.
-                prop_assert!(account.caps.iter().all(|it| it.points.get() <= 1_500), "{:?}", account.caps);
+                if !is_any_merged {
+                    prop_assert!(account.caps.iter().all(|it| it.points.get() <= 1_500), "{:?}", account.caps);
+                }
             }
         }
 
         // Points of all accounts = points issued - points retired, over all entries.
         let (mut issued, mut retired, mut outstanding) = (0_i128, 0_i128, 0_i128);
+        let (mut came, mut went) = (0_i128, 0_i128);
+        let (mut given, mut received) = (0_i128, 0_i128);
         for (id, account) in ledger.accounts() {
             let entries = entries_of(&ledger, &id);
             // Each entry has the next sequence number and the balance after it.
             for (index, entry) in entries.iter().enumerate() {
-                prop_assert_eq!(entry.sequence, u64::try_from(index + 1).ok());
+                prop_assert_eq!(entry.sequence, u64::try_from(index + 1).ok(), "{:?}", entries.iter().map(|it| (it.id.to_string(), it.sequence)).collect::<Vec<_>>());
                 let account = replayed(&entries[..=index]);
                 prop_assert_eq!(entry.balance, Some(account.balance().unwrap()));
             }
+            let held = account.holdings.holds.iter().map(|it| it.points().unwrap());
+            prop_assert_eq!(Points::total(held).unwrap(), account.held);
             // Replaying them gives the account.
             prop_assert_eq!(&replayed(&entries), &account);
             // On a later day each time a member is told of what is to come, and of nothing that is gone.
@@ -152,6 +174,12 @@ proptest! {
             }
             let points = |it: Points| i128::from(it.get());
             let adjusted = account.totals.adjusted;
+            let merged = account.holdings.merged;
+            came += points(merged.up);
+            went += points(merged.down);
+            let transferred = account.holdings.transferred;
+            given += points(transferred.down);
+            received += points(transferred.up);
             issued += points(account.totals.earned) + points(account.totals.given_back)
                 + points(adjusted.up);
             retired += points(adjusted.down) + points(account.totals.clawed_back)
@@ -159,17 +187,112 @@ proptest! {
                 + points(account.totals.expired);
             let balance = account.balance().unwrap();
             outstanding +=
-                points(balance.available) + points(balance.pending) - points(balance.debt);
+                points(balance.available) + points(balance.pending) + points(balance.held)
+                    - points(balance.debt);
 
             // Looked at much later, everything due has happened and still holds.
             let (later, _) = due::bring_to(&program, account, at(17_520) + 50_000.hours()).unwrap();
             assert_conserved(&later);
             prop_assert!(later.pending.is_empty());
+            prop_assert!(later.holdings.holds.is_empty());
+            prop_assert_eq!(later.held, Points::ZERO);
             if program.spec().earning.expiry != Expiry::Never {
                 prop_assert_eq!(later.available().unwrap(), Points::ZERO);
             }
         }
         prop_assert_eq!(issued - retired, outstanding);
+        // What went from one account came to another.
+        prop_assert_eq!(came, went);
+        prop_assert_eq!(given, received);
+
+        // What is left of a stock and what members have of it are what there was.
+        for (spec, stock) in rewards().into_iter().filter(|(_, stock)| *stock > 0) {
+            let id = spec.id.clone();
+            let left = pollster::block_on(ledger.remaining(&spec.try_into().unwrap())).unwrap();
+            let mut sold = 0_u64;
+            for entry in ledger.entries() {
+                for event in events(&entry) {
+                    let Event::Redemption(event) = event else { continue };
+                    match &**event {
+                        RedemptionEvent::Issued(it) => sold += u64::from(it.reward == id),
+                        RedemptionEvent::Cancelled(it) | RedemptionEvent::Refunded(it) => {
+                            sold -= u64::from(it.reward == id && it.shard.is_some());
+                        }
+                        RedemptionEvent::Fulfilled { .. } => (),
+                    }
+                }
+            }
+            prop_assert_eq!(left, Some(stock - sold), "{}", id);
+        }
+    }
+
+    #[test]
+    fn a_merge_that_is_undone_at_once_leaves_both_accounts_as_they_were(
+        program in any_program(),
+        mut steps in prop::collection::vec(any_step(), 1..30),
+        hours in 0..17_520_u16,
+    ) {
+        // Both have an account, or there is nothing to make one.
+        let orders = requests(&[0, 1].map(|member| Step::Order {
+            member, code: None, hours: 0, amounts: vec![20_000], excluded: false, points_paid: 0, euros: false,
+        }));
+        steps.retain(|it| !matches!(it, Step::Merge { .. }));
+        let requests: Vec<Request> = orders.into_iter().chain(requests(&steps)).collect();
+        let (key, undo_key) = ("merge".try_into().unwrap(), "undo".try_into().unwrap());
+        let client = || ClientId::try_from("desk").unwrap();
+        let before = posted(&program, &requests);
+        // All that is due by then has happened before, for both of them.
+        let clocks = [0, 1].into_iter().filter_map(|it| before.account(&member(it))?.clock);
+        let latest = clocks.chain([at(hours)]).max().unwrap();
+        for number in 0..2 {
+            let id = CommandId::Due(member(number), "2099-01-01".parse().unwrap());
+            let command = Command::PostDue { member_id: member(number) };
+            post(&program, &before, &Request { id, at: latest, command });
+        }
+        // Whoever becomes one with another lets go of what is held, and nothing holds it again.
+        let account = before.account(&member(0)).unwrap_or_default();
+        for (index, hold) in account.holdings.holds.iter().enumerate() {
+            let key = format!("let-go-{index}").as_str().try_into().unwrap();
+            post(&program, &before, &Request::release(client(), key, member(0), latest, hold.id));
+        }
+        let accounts = |ledger: &MemoryLedger| {
+            [member(0), member(1)].map(|it| {
+                let account = ledger.account(&it).unwrap_or_default();
+                let clocks = [0, 1].iter().filter_map(|it| ledger.account(&member(*it))?.clock);
+                let at = clocks.chain([at(hours)]).max().unwrap();
+                let (mut account, _) = due::bring_to(&program, account, at).unwrap();
+                // Where two lots that hold nothing were is all that may be gone.
+                account.lots.retain(|it| !it.points.is_zero());
+                for lot in &mut account.lots {
+                    lot.filled = 0;
+                }
+                account.caps.retain(|it| !it.points.is_zero());
+                (account.lots, account.pending, account.debt, account.tier, account.progress.months,
+                    account.progress.lifetime, account.progress.tasks, account.caps, account.totals,
+                    account.membership)
+            })
+        };
+        let expected = accounts(&before);
+        let reason = "same-person".try_into().unwrap();
+        let merge = Request::merge(client(), key, member(0), at(hours), member(1), reason);
+        let merged = post(&program, &before, &merge);
+        let Answered::Now(entry) = merged else { panic!("{merged:?}") };
+        if let Answer::Refused(_) = entry.answer {
+            // One of them is a name already, or the other has left.
+            return Ok(());
+        }
+        // One account has both, and what is said of the first is about it.
+        let empty = before.account(&member(0)).unwrap().balance().unwrap();
+        prop_assert_eq!(empty, Balance::default());
+
+        let undone = post(&program, &before, &history::undo(client(), undo_key, &merge, at(hours)));
+
+        let Answered::Now(entry) = undone else { panic!("{undone:?}") };
+        prop_assert!(matches!(entry.answer, Answer::Accepted(_)), "{:?}", entry.answer);
+        prop_assert_eq!(accounts(&before), expected);
+        for (_, account) in before.accounts() {
+            assert_conserved(&account);
+        }
     }
 
     #[test]
@@ -306,7 +429,7 @@ proptest! {
 }
 
 #[test]
-fn histories_come_to_everything_that_can_become_of_a_referral() {
+fn histories_come_to_everything_that_can_become_of_referrals_redemptions_and_checkouts() {
     let mut runner = TestRunner::deterministic();
     let any = (any_program(), prop::collection::vec(any_step(), 1..30));
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
@@ -323,7 +446,9 @@ fn histories_come_to_everything_that_can_become_of_a_referral() {
                 };
                 let name = word(&value);
                 let inner = match name.as_str() {
-                    "referral" => word(&value[&name]),
+                    "referral" | "redemption" | "checkout" | "transfer" | "adjustment" => {
+                        word(&value[&name])
+                    }
                     "granted" | "grant_taken_back" => word(&value[&name]["reason"]),
                     _ => continue,
                 };
@@ -333,6 +458,15 @@ fn histories_come_to_everything_that_can_become_of_a_referral() {
     }
 
     for kind in [
+        "adjustment denied",
+        "adjustment made",
+        "adjustment proposed",
+        "checkout captured",
+        "checkout held",
+        "checkout paid",
+        "checkout paid_anew",
+        "checkout released",
+        "checkout returned",
         "granted brought",
         "granted milestone",
         "granted referred",
@@ -340,6 +474,10 @@ fn histories_come_to_everything_that_can_become_of_a_referral() {
         "grant_taken_back brought",
         "grant_taken_back milestone",
         "grant_taken_back referred",
+        "redemption cancelled",
+        "redemption fulfilled",
+        "redemption issued",
+        "redemption refunded",
         "referral corrected",
         "referral held",
         "referral named",
@@ -350,10 +488,41 @@ fn histories_come_to_everything_that_can_become_of_a_referral() {
         "referral refused",
         "referral revoked",
         "referral rewarded",
+        "transfer received",
+        "transfer sent",
     ] {
         let times = seen.get(kind).copied().unwrap_or(0);
         assert!(times >= 3, "{kind} {times} times: {seen:#?}");
     }
+}
+
+#[test]
+fn what_is_held_for_a_checkout_goes_with_whoever_becomes_one_with_another() {
+    let order = |member| Step::Order {
+        member,
+        code: None,
+        hours: 0,
+        amounts: vec![20_000],
+        excluded: false,
+        points_paid: 0,
+        euros: false,
+    };
+    let (points, then) = (Some(100), Vec::new());
+    let hold = CheckoutStep::Hold { member: 0, hours: 1, points, minutes: None, then };
+    let hold = Step::Checkout(hold);
+    let mut program = loyalty_tests_ledger::program().spec().clone();
+    program.checkout = serde_json::from_value(serde_json::json!({"point_worth": "0.01"})).unwrap();
+    let program = Program::try_from(program).unwrap();
+    let merge = Step::Merge { source: 0, into: 1, hours: 1 };
+
+    let ledger = posted(&program, &requests(&[order(0), order(1), hold.clone()]));
+    assert_eq!(ledger.account(&member(0)).unwrap().held.get(), 100);
+    let ledger = posted(&program, &requests(&[order(0), order(1), hold, merge]));
+
+    let (source, into) = (ledger.account(&member(0)).unwrap(), ledger.account(&member(1)).unwrap());
+    assert_eq!(source.balance().unwrap(), Balance::default());
+    assert_eq!((into.available().unwrap().get(), into.held.get()), (300, 100));
+    assert_eq!(into.holdings.holds.len(), 1);
 }
 
 #[test]

@@ -623,7 +623,7 @@ fn every_route_asks_for_a_token() {
 }
 
 /// The functions behind the API.
-const BEHIND_THE_API: [&str; 2] = ["enroll-members", "member-api"];
+const BEHIND_THE_API: [&str; 4] = ["enroll-members", "member-api", "redeem-points", "staff-api"];
 
 /// The keys of the routes that a function answers, as its source names them: the path after its method. Who
 /// names no method only reads.
@@ -738,6 +738,8 @@ fn the_api_may_ask_the_function_behind_its_routes() {
             (permission, "SourceArn", Value::Null),
             (permission, "FunctionName", json!({ "Ref": "AccruePointsFunction" })),
             ("/Resources", "EnrollMembersPermission", Value::Null),
+            ("/Resources", "RedeemPointsPermission", Value::Null),
+            ("/Resources", "StaffApiPermission", Value::Null),
         ],
     );
 }
@@ -901,12 +903,23 @@ fn codes_alone() -> Value {
     json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["C#*"] } })
 }
 
-/// Whether a statement says what is allowed, and nothing else. One right is only for a part of a table, and for
-/// nothing without its condition.
+/// The condition under which a right on the table of programs is one on what begins with one of `keys`.
+fn keys_alone(keys: &[&str]) -> Value {
+    json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": keys } })
+}
+
+/// What of the table of programs is written by who uses points, and by who keeps the catalogue: stock with pieces such as
+/// codes, and rewards. Programs are under none of these.
+const PIECES: [&str; 1] = ["S#*"];
+const CATALOG: [&str; 2] = ["R#*", "S#*"];
+
+/// Whether a statement says what is allowed, and nothing else. Some rights are only for a part of a table, and for
+/// nothing without their condition.
 fn is_plain(statement: &Value) -> bool {
     let known = ["Effect", "Action", "Resource"];
+    let parts = [codes_alone(), keys_alone(&PIECES), keys_alone(&CATALOG)];
     let is_known =
-        |it: &str| known.contains(&it) || it == "Condition" && statement[it] == codes_alone();
+        |it: &str| known.contains(&it) || it == "Condition" && parts.contains(&statement[it]);
     text(statement, "/Effect") == "Allow" && entries(statement, "").all(|(it, _)| is_known(it))
 }
 
@@ -1027,6 +1040,49 @@ fn every_function_has_a_role_of_its_own_with_single_actions_on_single_resources(
 }
 
 #[test]
+fn no_function_writes_a_program_and_few_what_only_so_many_may_have() {
+    fn rule(template: &Value) -> Wrongs {
+        let mut wrongs = Vec::new();
+        let programs = json!({ "Fn::GetAtt": "ProgramTable.Arn" });
+        let reads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"];
+        for (name, role) in resources(template, "AWS::IAM::Role") {
+            let may_write = match name {
+                "RedeemPointsRole" => keys_alone(&PIECES),
+                "StaffApiRole" => keys_alone(&CATALOG),
+                _ => Value::Null,
+            };
+            let policies = items(role, "/Properties/Policies");
+            for statement in policies.iter().flat_map(|it| items(it, "/PolicyDocument/Statement")) {
+                let is_reading = items(statement, "/Action")
+                    .iter()
+                    .all(|it| it.as_str().is_some_and(|it| reads.contains(&it)));
+                if statement["Resource"] != programs || is_reading {
+                    continue;
+                }
+                if may_write.is_null() || statement["Condition"] != may_write {
+                    wrongs.push(format!("{name} writes more of the table of programs"));
+                }
+            }
+        }
+        wrongs
+    }
+
+    let redeem = "/Resources/RedeemPointsRole/Properties/Policies/0/PolicyDocument/Statement/2";
+    let staff = "/Resources/StaffApiRole/Properties/Policies/0/PolicyDocument/Statement/2";
+    let programs = json!({ "Fn::GetAtt": "ProgramTable.Arn" });
+    check(
+        rule,
+        &[
+            (redeem, "Condition", Value::Null),
+            (redeem, "Condition", keys_alone(&CATALOG)),
+            (staff, "Condition", keys_alone(&["P"])),
+            (staff, "Condition", Value::Null),
+            (&format!("{ACCRUE_STATEMENTS}/0"), "Resource", programs),
+        ],
+    );
+}
+
+#[test]
 fn a_night_starts_by_the_clock_of_the_shop_and_is_not_lost() {
     fn rule(template: &Value) -> Wrongs {
         let mut wrongs = Vec::new();
@@ -1131,7 +1187,7 @@ fn only_who_measures_everybody_may_go_over_a_whole_table() {
 }
 
 /// Who reaches the table of members, and what each may do there, by name.
-const REACH_MEMBERS: [(&str, &[&str]); 3] = [
+const REACH_MEMBERS: [(&str, &[&str]); 4] = [
     // Codes of referrals alone.
     ("AccruePoints", &["dynamodb:BatchGetItem"]),
     (
@@ -1146,6 +1202,8 @@ const REACH_MEMBERS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("IssueReferralReward", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
+    // Notes, which nobody changes.
+    ("StaffApi", &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
 ];
 
 #[test]
@@ -1778,6 +1836,7 @@ fn every_function_and_every_queue_has_its_alarms() {
             ("/Resources", "AccruePointsErrorsAlarm", Value::Null),
             ("/Resources", "MemberApiThrottlesAlarm", Value::Null),
             ("/Resources", "EnrollMembersDurationAlarm", Value::Null),
+            ("/Resources", "RedeemPointsErrorsAlarm", Value::Null),
             ("/Resources", "UnhandledOrdersAlarm", Value::Null),
             ("/Resources", "UndeliveredOrderEventsAlarm", Value::Null),
             ("/Resources", "OrdersAgeAlarm", Value::Null),

@@ -228,6 +228,7 @@ fn a_member_reads_the_own_account_as_of_now() {
             {"points": 47, "available_at": "2026-02-20T18:01:00Z", "usable_through": "2027-02-28"}
         ],
         "lots": [{"points": 120, "usable_through": "2027-01-31", "lot": "2027-01-31"}],
+        "holds": [],
         "tier": {
             "level": "bronze", "name": "Bronze", "stage": "base", "rank": 0,
             "benefits": {

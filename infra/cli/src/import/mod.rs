@@ -266,6 +266,7 @@ impl Import {
             currency: document.currency,
             channel: channel.map(Channel::try_from).transpose().map_err(id)?,
             referral_code: document.referral_code.clone(),
+            points_hold: None,
             content: Content { lines, ..Content::default() },
         })
     }

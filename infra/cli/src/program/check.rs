@@ -195,8 +195,12 @@ fn beside(
         Problem::EndsBeforeStart(_) => Some((path.replace(".until", ".from"), "it begins here")),
         Problem::RepeatedPeriod => {
             let referral = spec.referral.as_ref().map_or(&[][..], |it| &it.caps);
-            let lists =
-                [("caps.per_member", &spec.caps.per_member[..]), ("referral.caps", referral)];
+            let transfers = spec.transfers.as_ref().map_or(&[][..], |it| &it.caps);
+            let lists = [
+                ("caps.per_member", &spec.caps.per_member[..]),
+                ("referral.caps", referral),
+                ("transfers.caps", transfers),
+            ];
             let (list, caps) = lists.into_iter().find(|(list, _)| path.starts_with(list))?;
             let own = (0..caps.len()).find(|it| *path == format!("{list}[{it}].period"))?;
             let period = caps.get(own)?.period;
@@ -249,7 +253,7 @@ fn help(spec: &ProgramSpec, path: &str, key: &str, problem: &Problem) -> String 
         }
         Problem::Zero => match key {
             "version" => "begin with `version = 1` and add 1 with every change".to_owned(),
-            "per_order" | "point_value" | "min_amount" => {
+            "per_order" | "point_value" | "min_amount" | "min_points" => {
                 format!("write more than 0, or take `{key}` out if there is none")
             }
             "spend" | "orders" | "growth" => {
@@ -260,6 +264,8 @@ fn help(spec: &ProgramSpec, path: &str, key: &str, problem: &Problem) -> String 
         Problem::TooLarge(max) => match key {
             "grace_months" => format!("write at most {max}: after 12 a level is reviewed anyway"),
             "tasks" => format!("name at most {max} tasks"),
+            "max_share" => "write 1 for all of an order, or 0.5 for half of it".to_owned(),
+            "hold_minutes" => format!("write at most {max}, which is thirty days"),
             _ => format!("write at most {max}, which is a hundred years"),
         },
         Problem::FinerThanCurrency(currency) => match currency.exponent() {

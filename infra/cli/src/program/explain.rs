@@ -17,8 +17,8 @@ use loyalty_domain::{
     order::{Content, Line, Order, OrderState},
     points::{OutOfRange, Points},
     program::{
-        CapPeriod, LevelSpec, NewVersion, Program, Rank, Reminders, Review, Shortfall, Start,
-        TiersSpec, Window,
+        AdjustmentSpec, CapPeriod, CheckoutSpec, LevelSpec, NewVersion, Program, Rank, Reminders,
+        Review, Shortfall, Start, TiersSpec, Window,
     },
     rate::Rate,
 };
@@ -68,9 +68,12 @@ fn write_all(program: &Program, out: &mut String) -> fmt::Result {
     write_campaigns(program, out)?;
     write_caps(program, out)?;
     write_refunds(program, out)?;
+    write_checkout(program, out)?;
     write_reminders(program, out)?;
     friends::write_joining(program, out)?;
     friends::write_friends(program, out)?;
+    write_giving(program, out)?;
+    write_adjusting(program, out)?;
     write_examples(program, out)?;
     friends::write_example(program, out)
 }
@@ -428,6 +431,54 @@ fn write_caps(program: &Program, out: &mut String) -> fmt::Result {
     sentence(out, "What is above a limit is cut off, the last bonus first.")
 }
 
+/// How members give points to each other, if they may.
+fn write_giving(program: &Program, out: &mut String) -> fmt::Result {
+    let Some(spec) = &program.spec().transfers else { return Ok(()) };
+    section(out, "Giving points")?;
+    sentence(
+        out,
+        "A member can give points to another active member, who can use them as long as the first could.",
+    )?;
+    match spec.min_points {
+        Some(least) => sentence(out, &format!("It must be {} at least.", points(least)))?,
+        None => sentence(out, "It may be a single one.")?,
+    }
+    for cap in &spec.caps {
+        let (most, period) = (points(cap.points), period_of(cap.period));
+        sentence(out, &format!("One member gives away {most} {period} at most."))?;
+    }
+    if spec.waiting_days > 0 {
+        let days = plural(spec.waiting_days, "day", "days");
+        let wait = format!("Whoever joins can give points {} {days} later.", spec.waiting_days);
+        sentence(out, &wait)?;
+    }
+    Ok(())
+}
+
+/// What staff may do to points, if the program says anything about it.
+fn write_adjusting(program: &Program, out: &mut String) -> fmt::Result {
+    let spec = program.spec().adjustments;
+    if spec == AdjustmentSpec::default() {
+        return Ok(());
+    }
+    section(out, "Adjusting")?;
+    match spec.approval_above {
+        Some(most) => sentence(
+            out,
+            &format!(
+                "Staff add and take off up to {} alone; of more, somebody else must approve it.",
+                points(most)
+            ),
+        )?,
+        None => sentence(out, "Staff add and take off points alone, of whatever number.")?,
+    }
+    if let Some(months) = spec.expiry_months {
+        let name = plural(months, "month", "months");
+        sentence(out, &format!("What they add lasts for {months} {name}."))?;
+    }
+    Ok(())
+}
+
 /// In which time, in words.
 pub(super) const fn period_of(period: CapPeriod) -> &'static str {
     match period {
@@ -459,6 +510,35 @@ fn write_refunds(program: &Program, out: &mut String) -> fmt::Result {
         } else {
             "A refund lowers no level before its review."
         },
+    )
+}
+
+fn write_checkout(program: &Program, out: &mut String) -> fmt::Result {
+    let spec = program.spec();
+    let Some(CheckoutSpec { point_worth, min_points, max_share, hold_minutes }) = spec.checkout
+    else {
+        return Ok(());
+    };
+    section(out, "Paying with points")?;
+    let worth = money_of(point_worth, spec.currency);
+    sentence(
+        out,
+        &format!(
+            "A point pays {worth} of an order. What it comes to is rounded down to a whole minor unit."
+        ),
+    )?;
+    if min_points != CheckoutSpec::ONE_POINT {
+        sentence(out, &format!("An order is paid with {min_points} points at least."))?;
+    }
+    if max_share != Rate::ONE {
+        sentence(out, &format!("Points pay a share of {max_share} of an order at most."))?;
+    }
+    let minutes = plural(hold_minutes, "minute", "minutes");
+    sentence(
+        out,
+        &format!(
+            "Points are held for a checkout for {hold_minutes} {minutes} at most, and then come back."
+        ),
     )
 }
 
@@ -565,6 +645,11 @@ impl Example {
                 | Event::Granted(_)
                 | Event::GrantTakenBack(_)
                 | Event::Referral(_)
+                | Event::Checkout(_)
+                | Event::Redemption(_)
+                | Event::Transfer(_)
+                | Event::Adjustment(_)
+                | Event::Merge(_)
                 | Event::Opened(_) => (),
             }
         }
@@ -572,7 +657,11 @@ impl Example {
         let half = earned.order.eligible()?.get().checked_div(2).unwrap_or(0);
         let refunded = Minor::try_from(half)?;
         let member_id = order.member_id.clone();
-        let held = Held::Order(OrderState { member_id, record: Some(earned.order.clone()) });
+        let held = Held::Order(OrderState {
+            member_id,
+            record: Some(earned.order.clone()),
+            payment: None,
+        });
         let refunded_at = after_days(order.paid_at, 3)?;
         let refund = Request::refund(
             order.order_id.clone(),
@@ -717,6 +806,7 @@ pub(super) fn example_order(program: &Program) -> Result<Order, ExampleError> {
         currency: spec.currency,
         channel: None,
         referral_code: None,
+        points_hold: None,
         content: Content {
             lines,
             discounts: Minor::ZERO,

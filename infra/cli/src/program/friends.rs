@@ -276,7 +276,7 @@ impl Example {
 
     /// What one more friend comes to, who is just like this one; and what the friend gets.
     fn next(&mut self, program: &Program) -> Result<(Comes, Option<Granted>), ExampleError> {
-        let known = Known { referrer: Some(self.referrer.clone()), ..Known::default() };
+        let known = Known { other: Some(self.referrer.clone()), ..Known::default() };
         let mut friend = Somebody { account: self.friend.account.clone(), events: Vec::new() };
         let settle = Request::settle_referral(MemberId::try_from(FRIEND)?, self.due_at);
         let Some(second) = friend.does(program, &settle, known)? else {

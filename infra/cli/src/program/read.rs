@@ -12,9 +12,10 @@ use loyalty_domain::{
     money::Currency,
     points::Points,
     program::{
-        Activation, Benefits, Campaign, CapPeriod, Caps, Earning, Enrollment, Exclude, LevelSpec,
-        MemberCap, Milestone, NewVersion, OldCodes, ProgramSpec, ReferralSpec, Refunds, Reminders,
-        Review, Shortfall, Spending, Start, TiersSpec, Window,
+        Activation, AdjustmentSpec, Benefits, Campaign, CapPeriod, Caps, CheckoutSpec, Earning,
+        Enrollment, Exclude, LevelSpec, MemberCap, Milestone, NewVersion, OldCodes, ProgramSpec,
+        ReferralSpec, Refunds, Reminders, Review, Shortfall, Spending, Start, TiersSpec,
+        TransferSpec, Window,
     },
     rate::{Rate, RateError},
     referral::{SignalKind, Velocity},
@@ -67,6 +68,22 @@ pub(super) fn spec(table: &mut Table<'_>) -> ProgramSpec {
         }),
         enrollment: table.table("enrollment", None, enrollment),
         referral: if_any(table, "referral", referral),
+        transfers: if_any(table, "transfers", |table| TransferSpec {
+            min_points: table.optional("min_points", "min_points = 100", points),
+            caps: table.tables("caps", None, |_, table| cap(table)),
+            waiting_days: table
+                .optional("waiting_days", "waiting_days = 30", whole(u32::MAX.into()))
+                .unwrap_or(0),
+        }),
+        adjustments: table.table("adjustments", None, |table| AdjustmentSpec {
+            approval_above: table.optional("approval_above", "approval_above = 5000", points),
+            expiry_months: table.optional(
+                "expiry_months",
+                "expiry_months = 6",
+                whole(u32::MAX.into()),
+            ),
+        }),
+        checkout: if_any(table, "checkout", checkout),
     }
 }
 
@@ -91,6 +108,19 @@ fn enrollment(table: &mut Table<'_>) -> Enrollment {
         points: table.optional("points", "points = 100", points),
         expiry_months: table.optional("expiry_months", "expiry_months = 3", whole(u32::MAX.into())),
         level: table.optional("level", "level = \"silver\"", id),
+    }
+}
+
+fn checkout(table: &mut Table<'_>) -> CheckoutSpec {
+    CheckoutSpec {
+        point_worth: table.required("point_worth", "point_worth = 0.01", rate).unwrap_or(Rate::ONE),
+        min_points: table
+            .optional("min_points", "min_points = 100", points)
+            .unwrap_or(CheckoutSpec::ONE_POINT),
+        max_share: table.optional("max_share", "max_share = 0.5", rate).unwrap_or(Rate::ONE),
+        hold_minutes: table
+            .optional("hold_minutes", "hold_minutes = 30", whole(u32::MAX.into()))
+            .unwrap_or(CheckoutSpec::HOLD_MINUTES),
     }
 }
 

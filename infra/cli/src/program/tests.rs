@@ -89,6 +89,13 @@ fn every_model_of_expiry_is_explained() {
     let told = explain::explain(&parse("x.toml", &format!("{STANDARD}\n{told}")).unwrap());
     assert!(told.contains("expire this long before: 30 days, 1 day."), "{told}");
     assert!(told.contains("this long before its review: 7 days."), "{told}");
+    let paid =
+        "[checkout]\npoint_worth = 0.03\nmin_points = 100\nmax_share = 0.5\nhold_minutes = 20\n";
+    let paid = explain::explain(&parse("x.toml", &format!("{STANDARD}\n{paid}")).unwrap());
+    assert!(paid.contains("A point pays 0.03 GBP of an order."), "{paid}");
+    assert!(paid.contains("An order is paid with 100 points at least."), "{paid}");
+    assert!(paid.contains("Points pay a share of 0.5 of an order at most."), "{paid}");
+    assert!(paid.contains("for 20 minutes at most"), "{paid}");
     let never = explained("expiry = \"never\"\n");
     assert!(never.contains("They never expire."), "{never}");
 }
@@ -98,4 +105,14 @@ fn a_report_with_very_many_mistakes_ends() {
     let text = format!("{STANDARD}\n[rates.more]\n{}", "x = y\n".repeat(100_000));
 
     assert!(mistakes(&text) > 10);
+}
+
+#[test]
+fn paying_with_points_is_checked() {
+    let found = mistakes(&format!(
+        "{STANDARD}\n[checkout]\npoint_worth = 0\nmin_points = 0\nmax_share = 1.5\nhold_minutes = 43201\n"
+    ));
+    assert_eq!(found, 4);
+    let found = mistakes(&format!("{STANDARD}\n[checkout]\nhold_minute = 5\n"));
+    assert_eq!(found, 2, "a point's worth is missing, and a key is wrong");
 }

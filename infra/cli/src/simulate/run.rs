@@ -247,7 +247,12 @@ pub(crate) fn named(id: &CommandId) -> String {
         | CommandId::ReferralReward(friend)
         | CommandId::ReferralRevoked(friend) => format!("the referral of member {friend}"),
         CommandId::Claim(order) => format!("the claim of order {order}"),
-        CommandId::Request { .. }
+        CommandId::Redemption(member, redemption)
+        | CommandId::RedemptionStep(member, redemption, _) => {
+            format!("redemption {redemption} of member {member}")
+        }
+        CommandId::Counterpart(..)
+        | CommandId::Request { .. }
         | CommandId::Due(..)
         | CommandId::Activity(..)
         | CommandId::Task(..)

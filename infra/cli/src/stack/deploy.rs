@@ -18,7 +18,7 @@ use super::{
 use crate::program;
 
 /// The functions, as `ls functions` has them.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 9] = [
     "accrue-points",
     "enroll-members",
     "evaluate-tier",
@@ -26,6 +26,8 @@ pub(crate) const FUNCTIONS: [&str; 7] = [
     "issue-referral-reward",
     "member-api",
     "publish-events",
+    "redeem-points",
+    "staff-api",
 ];
 
 /// Builds the functions, deploys the template to your AWS account, and publishes a program.

@@ -94,6 +94,9 @@ pub(crate) struct Token {
     /// one that enrolls and changes, or `loyalty/staff`; several by space.
     #[arg(long, value_name = "SCOPES", conflicts_with = "member")]
     scope: Option<String>,
+    /// The person of staff whose token it is, who stands with what they do for ever; without it, a service.
+    #[arg(long, value_name = "ID", requires = "scope")]
+    person: Option<String>,
     /// Whom the token is for; without it, this system.
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
@@ -628,7 +631,7 @@ impl Token {
         let running = self.place.running()?;
         let key = issuer::Key::of(&running.issuer_key)?;
         let who = Who {
-            subject: self.member.unwrap_or_else(|| "a-service".to_owned()),
+            subject: self.member.or(self.person).unwrap_or_else(|| "a-service".to_owned()),
             scope: self.scope,
             audience: self.audience.unwrap_or_else(|| issuer::AUDIENCE.to_owned()),
             is_expired: self.expired,

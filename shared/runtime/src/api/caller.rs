@@ -19,9 +19,36 @@ pub enum Caller {
         reads: bool,
         /// Whether it may write members.
         writes: bool,
+        /// What else.
+        powers: Powers,
     },
     /// Staff.
-    Staff,
+    Staff {
+        /// What they may beside what all staff may.
+        powers: Powers,
+    },
+}
+
+/// What only a scope of its own opens, of staff as of services: each alone, and none of them with another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Powers {
+    /// Adds points and takes them off, and decides that others may.
+    pub adjusts: bool,
+    /// Makes one member of two.
+    pub merges: bool,
+    /// Changes the catalogue of rewards.
+    pub edits: bool,
+}
+
+impl Powers {
+    /// None.
+    pub const NONE: Self = Self { adjusts: false, merges: false, edits: false };
+
+    fn opens<O>(self, route: &Route<O>) -> bool {
+        self.adjusts && route.is_for(Who::Adjuster)
+            || self.merges && route.is_for(Who::Merger)
+            || self.edits && route.is_for(Who::Editor)
+    }
 }
 
 /// What all scopes of ours begin with. A token with any of them is no member's.
@@ -32,6 +59,12 @@ pub const READ_SCOPE: &str = "loyalty/members.read";
 pub const WRITE_SCOPE: &str = "loyalty/members.write";
 /// The scope of staff.
 pub const STAFF_SCOPE: &str = "loyalty/staff";
+/// The scope of whoever may adjust points. Alone it opens nothing that staff read.
+pub const ADJUST_SCOPE: &str = "loyalty/adjustments.write";
+/// The scope of whoever may merge members.
+pub const MERGE_SCOPE: &str = "loyalty/merges.write";
+/// The scope of whoever may change the catalogue.
+pub const CATALOG_SCOPE: &str = "loyalty/catalog.write";
 
 impl Caller {
     /// Who the request's token is of, whose claim `member_claim` names the member.
@@ -44,10 +77,15 @@ impl Caller {
         let claims = claims(context).ok_or(ProblemKind::Unauthenticated)?;
         let has = |scope: &str| scopes(claims).any(|it| it == scope);
         let (reads, writes) = (has(READ_SCOPE), has(WRITE_SCOPE));
+        let powers = Powers {
+            adjusts: has(ADJUST_SCOPE),
+            merges: has(MERGE_SCOPE),
+            edits: has(CATALOG_SCOPE),
+        };
         if has(STAFF_SCOPE) {
-            Ok(Self::Staff)
-        } else if reads || writes {
-            Ok(Self::Service { reads, writes })
+            Ok(Self::Staff { powers })
+        } else if reads || writes || powers != Powers::NONE {
+            Ok(Self::Service { reads, writes, powers })
         } else if scopes(claims).any(|it| it.starts_with(OURS)) {
             Err(ProblemKind::ScopeNotSufficient)
         } else {
@@ -67,7 +105,10 @@ impl Caller {
         let otherwise = match self {
             Self::Member(_) if is_for(Who::Member) => return Ok(()),
             Self::Member(_) => ProblemKind::NotForMembers,
-            Self::Staff if is_for(Who::Staff) => return Ok(()),
+            Self::Staff { powers } | Self::Service { powers, .. } if powers.opens(route) => {
+                return Ok(());
+            }
+            Self::Staff { .. } if is_for(Who::Staff) => return Ok(()),
             Self::Service { reads: true, .. } if is_for(Who::Service) => return Ok(()),
             Self::Service { writes: true, .. } if is_for(Who::Writer) => return Ok(()),
             Self::Service { .. } if is_for(Who::Writer) => ProblemKind::WriteScopeNeeded,
@@ -75,7 +116,10 @@ impl Caller {
             Self::Service { .. } if is_for(Who::Staff) && !is_for(Who::Member) => {
                 ProblemKind::ScopeNotSufficient
             }
-            Self::Service { .. } | Self::Staff => ProblemKind::CallerIsNoMember,
+            Self::Service { .. } | Self::Staff { .. } if route.needs_power() => {
+                ProblemKind::ScopeNotSufficient
+            }
+            Self::Service { .. } | Self::Staff { .. } => ProblemKind::CallerIsNoMember,
         };
         Err(otherwise)
     }
@@ -88,6 +132,18 @@ pub fn actor(context: Option<&RequestContext>) -> Option<ClientId> {
     let claims = claims(context)?;
     let id = |claim: &str| ClientId::try_from(claims.get(claim)?.as_str()).ok();
     id("client_id").or_else(|| id("sub"))
+}
+
+/// The person whom a token is of, as its issuer names them: what staff do is done by somebody, and not by the app that
+/// many of them share.
+///
+/// That is `sub`, and `client_id` where a service has no other name. Neither may be one by which somebody could be
+/// reached, since it stands in the ledger for ever; then it is nobody's.
+pub fn person(context: Option<&RequestContext>) -> Option<ClientId> {
+    let claims = claims(context)?;
+    let named = claims.get("sub").or_else(|| claims.get("client_id"))?;
+    let is_contact = named.contains('@') || named.starts_with('+');
+    ClientId::try_from(named.as_str()).ok().filter(|_| !is_contact)
 }
 
 /// The claims of a token that API Gateway has checked.
@@ -113,9 +169,10 @@ mod tests {
     use super::*;
     use crate::api::route::{BodyKind, Method};
 
-    const READER: Caller = Caller::Service { reads: true, writes: false };
-    const WRITER: Caller = Caller::Service { reads: false, writes: true };
-    const BOTH: Caller = Caller::Service { reads: true, writes: true };
+    const READER: Caller = Caller::Service { reads: true, writes: false, powers: Powers::NONE };
+    const WRITER: Caller = Caller::Service { reads: false, writes: true, powers: Powers::NONE };
+    const BOTH: Caller = Caller::Service { reads: true, writes: true, powers: Powers::NONE };
+    const STAFF: Caller = Caller::Staff { powers: Powers::NONE };
 
     fn route(callers: &'static [Who]) -> Route<()> {
         let (method, body) = (Method::Post, BodyKind::Json);
@@ -139,6 +196,64 @@ mod tests {
             assert_eq!(service.check(&member), Err(ProblemKind::CallerIsNoMember));
             assert_eq!(service.check(&staff), Err(ProblemKind::ScopeNotSufficient));
         }
-        assert_eq!(Caller::Staff.check(&member), Err(ProblemKind::CallerIsNoMember));
+        assert_eq!(STAFF.check(&member), Err(ProblemKind::CallerIsNoMember));
+    }
+
+    /// A request with a token of these claims.
+    fn context(claims: &[(&str, &str)]) -> RequestContext {
+        let claims: HashMap<_, _> = claims.iter().copied().collect();
+        serde_json::from_value(serde_json::json!({
+            "authorizer": {"jwt": {"claims": claims, "scopes": null}},
+            "http": {"method": "GET", "sourceIp": "192.0.2.44"}, "stage": "$default", "timeEpoch": 0
+        }))
+        .unwrap()
+    }
+
+    fn with_scopes(scopes: &str) -> Caller {
+        Caller::of(Some(&context(&[("sub", "s1"), ("scope", scopes)])), "sub").unwrap()
+    }
+
+    #[test]
+    fn each_power_has_a_scope_that_opens_nothing_else_and_that_nothing_else_stands_for() {
+        let routes = [
+            (route(&[Who::Adjuster]), ADJUST_SCOPE),
+            (route(&[Who::Merger]), MERGE_SCOPE),
+            (route(&[Who::Editor]), CATALOG_SCOPE),
+            (route(&[Who::Staff]), STAFF_SCOPE),
+        ];
+        for (route, needed) in &routes {
+            for (_, scope) in &routes {
+                let both = format!("{READ_SCOPE} {WRITE_SCOPE} {scope}");
+                let expected =
+                    if scope == needed { Ok(()) } else { Err(ProblemKind::ScopeNotSufficient) };
+                for scopes in [(*scope).to_owned(), both] {
+                    assert_eq!(
+                        with_scopes(&scopes).check(route),
+                        expected,
+                        "{scopes} for {needed}"
+                    );
+                }
+            }
+            let all = format!("{STAFF_SCOPE} {ADJUST_SCOPE} {MERGE_SCOPE} {CATALOG_SCOPE}");
+            assert_eq!(with_scopes(&all).check(route), Ok(()));
+        }
+        let either = route(&[Who::Staff, Who::Adjuster]);
+        assert_eq!(with_scopes(STAFF_SCOPE).check(&either), Ok(()));
+        assert_eq!(with_scopes(ADJUST_SCOPE).check(&either), Ok(()));
+        assert_eq!(with_scopes(MERGE_SCOPE).check(&either), Err(ProblemKind::ScopeNotSufficient));
+    }
+
+    #[test]
+    fn who_did_something_is_a_person_and_nobody_s_mail_address() {
+        let of = |claims: &[(&str, &str)]| {
+            person(Some(&context(claims))).map(|it| it.as_str().to_owned())
+        };
+
+        assert_eq!(of(&[("sub", "p1"), ("client_id", "desk")]).as_deref(), Some("p1"));
+        assert_eq!(of(&[("client_id", "desk")]).as_deref(), Some("desk"));
+        for contact in ["p1@shop.example", "+442079460958", ""] {
+            assert_eq!(of(&[("sub", contact), ("client_id", "desk")]), None, "{contact}");
+        }
+        assert_eq!(person(None), None);
     }
 }

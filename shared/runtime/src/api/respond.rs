@@ -6,8 +6,12 @@ use axum::{
     body::Body,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
 };
-use loyalty_contracts::problem::{Problem, ProblemKind};
-use loyalty_domain::points::OutOfRange;
+use loyalty_contracts::{
+    api::reason,
+    body::{BodyError, Mistake},
+    problem::{Problem, ProblemKind},
+};
+use loyalty_domain::{decide::Rejection, points::OutOfRange};
 use loyalty_ledger::{LedgerError, statement::StatementError};
 use serde::Serialize;
 
@@ -62,6 +66,45 @@ impl Refused {
     pub fn because(kind: ProblemKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { cause: Some(cause.into()), ..kind.into() }
     }
+}
+
+/// What is said where a body says what cannot be done.
+pub fn wrong_body(error: BodyError) -> Refused {
+    match error {
+        BodyError::NotJson { .. } => ProblemKind::BodyNotJson.into(),
+        BodyError::Wrong(mistakes) => wrong(ProblemKind::InvalidBody, &mistakes),
+    }
+}
+
+/// `kind`, with the places that are wrong.
+pub fn wrong(kind: ProblemKind, mistakes: &[Mistake]) -> Refused {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        problem: Problem,
+        mistakes: &'a [Mistake],
+    }
+
+    let document = serde_json::to_string(&Document { problem: kind.document(), mistakes });
+    Refused { document: document.ok(), ..kind.into() }
+}
+
+/// What is said where the rules say no.
+pub fn refusal(rejection: &Rejection) -> Refused {
+    #[derive(Serialize)]
+    struct Document {
+        #[serde(flatten)]
+        problem: Problem,
+        reason: &'static str,
+        explanation: String,
+    }
+
+    let document = serde_json::to_string(&Document {
+        problem: ProblemKind::Refused.document(),
+        reason: reason(rejection),
+        explanation: rejection.to_string(),
+    });
+    Refused { document: document.ok(), ..ProblemKind::Refused.into() }
 }
 
 impl From<ProblemKind> for Refused {

@@ -49,6 +49,8 @@ pub enum BodyKind {
     None,
     /// JSON.
     Json,
+    /// JSON of what is done once for each `idempotency-key`, which has to come with it.
+    KeyedJson,
     /// A merge patch of RFC 7396, which may call itself JSON, too.
     MergePatch,
 }
@@ -64,6 +66,12 @@ pub enum Who {
     Writer,
     /// Staff.
     Staff,
+    /// Whoever may add points or take them off, or decide that somebody else may.
+    Adjuster,
+    /// Whoever may make one member of two.
+    Merger,
+    /// Whoever may change the catalogue of rewards.
+    Editor,
 }
 
 impl<O> Route<O> {
@@ -75,6 +83,11 @@ impl<O> Route<O> {
     /// Whether the path names a member.
     pub fn names_member(&self) -> bool {
         self.path.contains("{id}")
+    }
+
+    /// Whether there is a scope of its own that opens it.
+    pub fn needs_power(&self) -> bool {
+        [Who::Adjuster, Who::Merger, Who::Editor].iter().any(|it| self.is_for(*it))
     }
 
     /// Whether callers of this kind may ask.

@@ -18,12 +18,12 @@ use lambda_http::{
     tower::{Service, ServiceExt},
 };
 use loyalty_contracts::problem::ProblemKind;
-use loyalty_domain::id::{InvalidId, MemberId};
+use loyalty_domain::id::{ClientId, InvalidId, MemberId, RequestKey};
 use serde::Serialize;
 
 use super::{
     body,
-    caller::Caller,
+    caller::{Caller, actor, person},
     gateway::{check_path, check_route, prepared},
     respond::{Answered, Refused, not_allowed, problem, report, respond_with},
     route::{BodyKind, Method, Route},
@@ -40,9 +40,9 @@ pub trait Api: Send + Sync + 'static {
     /// The name by which API Gateway knows what no route takes, if that comes to this function.
     const OTHERWISE: Option<&'static str>;
 
-    /// What other functions answer, if what no route takes comes to this one: whoever asks for a path of theirs by a
-    /// method that it does not take is told by which it can be asked.
-    const ELSEWHERE: &'static [(Method, &'static str)] = &[];
+    /// What other functions answer, each its own, if what no route takes comes to this one: whoever asks for a path of
+    /// theirs by a method that it does not take is told by which it can be asked.
+    const ELSEWHERE: &'static [&'static [(Method, &'static str)]] = &[];
 
     /// The claim of a member's token that is the member's id.
     fn member_claim(&self) -> &str;
@@ -69,6 +69,8 @@ pub struct Asked<'a, O> {
     pub request: &'a Parts,
     /// What came with it, if the route reads a body.
     pub body: Bytes,
+    /// Under which it is done once, if the route needs a key.
+    pub key: Option<RequestKey>,
 }
 
 impl<O> Asked<'_, O> {
@@ -80,6 +82,58 @@ impl<O> Asked<'_, O> {
     /// What API Gateway says of the request.
     pub fn context(&self) -> Option<&RequestContext> {
         self.request.extensions.get::<RequestContext>()
+    }
+
+    /// The member that the request is about: the one whom the path names, or the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::CallerIsNoMember`] of services and staff, where the path names nobody.
+    pub fn member(&self) -> Result<&MemberId, Refused> {
+        match (&self.named, &self.caller) {
+            (Some(named), _) => Ok(named),
+            (None, Caller::Member(own)) => Ok(own),
+            (None, Caller::Service { .. } | Caller::Staff { .. }) => {
+                Err(ProblemKind::CallerIsNoMember.into())
+            }
+        }
+    }
+
+    /// What else the path names.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::NotFound`] if it is no such name.
+    pub fn other<'a, T: TryFrom<&'a str>>(&'a self) -> Result<T, Refused> {
+        let named = self.other.and_then(|it| T::try_from(it).ok());
+        named.ok_or_else(|| ProblemKind::NotFound.into())
+    }
+
+    /// Under which key the request is done once.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::RequestKeyMissing`], short of a route that does not say that it needs one.
+    pub fn key(&self) -> Result<RequestKey, Refused> {
+        self.key.clone().ok_or_else(|| ProblemKind::RequestKeyMissing.into())
+    }
+
+    /// Whose keys the request's is one of: those of the app or service that the token was given to.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::Unauthenticated`] of a token that is nobody's.
+    pub fn client(&self) -> Result<ClientId, Refused> {
+        actor(self.context()).ok_or_else(|| ProblemKind::Unauthenticated.into())
+    }
+
+    /// The person who asks, whose keys are theirs whatever app they use.
+    ///
+    /// # Errors
+    ///
+    /// [`ProblemKind::NobodyInToken`] of a token that names none.
+    pub fn person(&self) -> Result<ClientId, Refused> {
+        person(self.context()).ok_or_else(|| ProblemKind::NobodyInToken.into())
     }
 }
 
@@ -143,9 +197,9 @@ fn router<A: Api>(api: A) -> Router {
         };
         router = router.route(path, any(answer));
     }
-    for (index, (_, path)) in A::ELSEWHERE.iter().enumerate() {
-        let is_own = A::ROUTES.iter().any(|it| it.path == *path);
-        if is_own || A::ELSEWHERE.iter().take(index).any(|(_, it)| it == path) {
+    for (index, (_, path)) in elsewhere::<A>().enumerate() {
+        let is_own = A::ROUTES.iter().any(|it| it.path == path);
+        if is_own || elsewhere::<A>().take(index).any(|(_, it)| it == path) {
             continue;
         }
         let answer = async move |request: Parts| {
@@ -160,10 +214,15 @@ fn router<A: Api>(api: A) -> Router {
     router.fallback(async |request: Parts| nothing::<A>(&request)).with_state(Arc::new(api))
 }
 
+/// What other functions answer.
+fn elsewhere<A: Api>() -> impl Iterator<Item = (Method, &'static str)> {
+    A::ELSEWHERE.iter().flat_map(|it| it.iter().copied())
+}
+
 /// By which methods a path can be asked for, of this function or of others.
 fn methods_of<A: Api>(path: &str) -> Vec<&'static str> {
     let own = A::ROUTES.iter().filter(|it| it.path == path).map(|it| it.method.as_str());
-    let others = A::ELSEWHERE.iter().filter(|(_, it)| *it == path);
+    let others = elsewhere::<A>().filter(|(_, it)| *it == path);
     own.chain(others.map(|(method, _)| method.as_str())).collect()
 }
 
@@ -195,9 +254,10 @@ async fn answer<A: Api>(
         return Err(ProblemKind::OtherMember.into());
     }
     let body = body::read(route.body, &request.headers, body).await?;
+    let key = body::key(route.body, &request.headers)?;
     let other = parameters.iter().find(|(name, _)| *name != "id").map(|(_, it)| it);
     let operation = route.operation;
-    api.answer(Asked { operation, caller, named, other, request, body }).await
+    api.answer(Asked { operation, caller, named, other, request, body, key }).await
 }
 
 #[cfg(test)]
@@ -223,10 +283,9 @@ mod tests {
             route(Method::Post, "/v1/orders/{order_id}/x", BodyKind::Json),
         ];
         const OTHERWISE: Option<&'static str> = Some("$default");
-        const ELSEWHERE: &'static [(Method, &'static str)] = &[
-            (Method::Put, "/v1/members/{id}/y"),
-            (Method::Get, "/v1/members/{id}/y"),
-            (Method::Put, "/v1/members/me/x"),
+        const ELSEWHERE: &'static [&'static [(Method, &'static str)]] = &[
+            &[(Method::Put, "/v1/members/{id}/y")],
+            &[(Method::Get, "/v1/members/{id}/y"), (Method::Put, "/v1/members/me/x")],
         ];
 
         fn member_claim(&self) -> &'static str {

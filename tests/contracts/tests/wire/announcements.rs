@@ -12,18 +12,30 @@ use loyalty_contracts::{
 };
 use loyalty_domain::{
     account::Account,
+    adjustment::{AdjustmentChange, NewAdjustment},
+    checkout::NewHold,
     code::ReferralCode,
     command::{Command, NewStatus, Request},
     contact::Language,
     event::Event,
-    id::{ActivityId, ClientId, CommandId, MemberId, RequestKey},
+    id::{
+        ActivityId, AdjustmentId, ClientId, CommandId, HoldId, MemberId, PairId, RedemptionStep,
+        RequestKey,
+    },
     money::Minor,
-    order::Order,
+    order::{Content, Order},
     points::Points,
     program::{NewVersion, Program, Start},
+    redemption::NewRedemption,
+    reward::{Reward, VoucherCode},
     tier::{Override, OverrideKind},
 };
-use loyalty_ledger::{Answer, Answered, Attempts, Entry, execute, memory::MemoryLedger};
+use loyalty_ledger::{
+    Answer, Answered, Attempts, Entry,
+    catalogue::{Catalogue as _, StockChange, StockStep, change_reward},
+    execute,
+    memory::MemoryLedger,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -106,7 +118,69 @@ fn history() -> Vec<Entry> {
     let mut entries = answered(&program(), &requests);
     entries.extend(history_of_levels());
     entries.extend(history_of_friends());
+    entries.extend(history_of_rewards());
+    entries.extend(history_of_checkouts());
+    entries.extend(history_of_moves());
     entries
+}
+
+/// What a member takes of the catalogue, and what becomes of it.
+fn history_of_rewards() -> Vec<Entry> {
+    let member = || MemberId::try_from("member-9c1f").unwrap();
+    let at = |it: &str| -> Timestamp { it.parse().unwrap() };
+    let ledger = MemoryLedger::default();
+    for (id, kind) in [
+        ("coupon-5", json!({"coupon": {"codes": "generated"}})),
+        ("tea-cup", json!("goods")),
+        ("gift-card-10", json!({"gift_card": {"amount_minor": 1_000}})),
+        ("doctors", json!({"donation": {"amount_minor": 500, "to": "Doctors"}})),
+    ] {
+        let is_cup = id == "tea-cup";
+        let stock = if is_cup { json!({"limited": {"shards": 1}}) } else { json!("unlimited") };
+        let reward = json!({
+            "id": id, "version": 1, "status": "active", "kind": kind, "points": 50, "stock": stock,
+            "texts": {"en": {"name": id}}
+        });
+        let reward: Reward = serde_json::from_value(reward).unwrap();
+        pollster::block_on(change_reward(&ledger, &reward)).unwrap();
+        if is_cup {
+            let (key, by) = (RequestKey::try_from("first").unwrap(), StockStep::Add(5));
+            pollster::block_on(ledger.change_stock(&reward, &StockChange { key, by })).unwrap();
+        }
+    }
+    let mut paid = received("order.paid.full.envelope.json");
+    let Command::PayOrder(order) = &mut paid.command else { panic!("{paid:?}") };
+    order.order_id = "order-tea".try_into().unwrap();
+    order.member_id = Some(member());
+    order.paid_at = at("2026-06-01T12:00:00Z");
+    order.content.lines.iter_mut().for_each(|it| it.amount = Minor::try_from(3_000).unwrap());
+    let redeem = |reward: &str, channel: Option<&str>| {
+        let new = NewRedemption {
+            reward: reward.try_into().unwrap(),
+            points: None,
+            channel: channel.map(|it| it.try_into().unwrap()),
+            code: VoucherCode::of_random([7; 10]),
+        };
+        let (app, key) = (ClientId::try_from("app").unwrap(), reward.try_into().unwrap());
+        Request::redeem(app, key, member(), at("2026-06-20T12:00:00Z"), new)
+    };
+    let goes_on = |begun: &Request, step, instant: &str, reason: &str| {
+        let (_, redemption) = begun.redeems().unwrap();
+        let reason = reason.try_into().unwrap();
+        Request::redemption_step(member(), *redemption, step, at(instant), reason)
+    };
+    let (coupon, cup) = (redeem("coupon-5", Some("app")), redeem("tea-cup", None));
+    let requests = [
+        Request::order(Order::clone(order)),
+        coupon.clone(),
+        cup.clone(),
+        redeem("gift-card-10", None),
+        redeem("doctors", None),
+        goes_on(&coupon, RedemptionStep::Fulfill, "2026-06-21T12:00:00Z", "sent"),
+        goes_on(&cup, RedemptionStep::Cancel, "2026-06-22T12:00:00Z", "changed-mind"),
+        goes_on(&coupon, RedemptionStep::Refund, "2026-06-23T12:00:00Z", "goodwill"),
+    ];
+    requests.iter().flat_map(|it| answer(&ledger, &program(), it)).collect()
 }
 
 const REFERRER: &str = "member-3d90";
@@ -178,6 +252,140 @@ fn history_of_friends() -> Vec<Entry> {
     let ledger = MemoryLedger::default();
     ledger.give_code(code, member(REFERRER));
     requests.iter().flat_map(|it| answer(&ledger, &program, it)).collect()
+}
+
+/// What staff add to a member's points, what the member gives away, and how two become one, and two again.
+fn history_of_moves() -> Vec<Entry> {
+    let mut spec = program().spec().clone();
+    spec.enrollment = serde_json::from_value(json!({"activation": "none"})).unwrap();
+    spec.transfers = Some(serde_json::from_value(json!({"min_points": 10})).unwrap());
+    spec.adjustments = serde_json::from_value(json!({"approval_above": 500})).unwrap();
+    let program = Program::try_from(spec).unwrap();
+    let (giver, other) = (
+        || MemberId::try_from("member-3b90").unwrap(),
+        || MemberId::try_from("member-d27a").unwrap(),
+    );
+    let at = |it: &str| -> Timestamp { it.parse().unwrap() };
+    let client = |it: &str| ClientId::try_from(it).unwrap();
+    let key = |it: &str| RequestKey::try_from(it).unwrap();
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let adjusts = |key: &str, change, number: u64| {
+        let key = RequestKey::try_from(key).unwrap();
+        let note = Some("0b5a2d1c9e7f48f3a6b4c2d1e0f98765".try_into().unwrap());
+        let (points, reason) = (points(number), "goodwill".try_into().unwrap());
+        let new = NewAdjustment { change, points, reason, note };
+        Request::adjust(client("staff-7"), key, giver(), at("2026-01-12T12:00:00Z"), new)
+    };
+    let reviews = |name: &str, adjusts: &Request, approves| {
+        let (id, reason) = (AdjustmentId::of(&adjusts.id), "receipt-seen".try_into().unwrap());
+        let instant = at("2026-01-13T12:00:00Z");
+        Request::review_adjustment(
+            client("staff-9"),
+            key(name),
+            giver(),
+            instant,
+            id,
+            approves,
+            reason,
+        )
+    };
+    let (add, take) = (AdjustmentChange::Add { through: None }, AdjustmentChange::Take);
+    let large = adjusts("case-1", add, 800);
+    let denied = adjusts("case-2", take, 600);
+    let gift = Request::transfer(
+        client("app"),
+        key("gift-1"),
+        giver(),
+        at("2026-01-14T12:00:00Z"),
+        other(),
+        points(150),
+    );
+    let reason = || "same-person".try_into().unwrap();
+    let (merged_at, undone_at) = (at("2026-01-15T12:00:00Z"), at("2026-01-16T12:00:00Z"));
+    let merge =
+        Request::merge(client("staff-7"), key("one"), giver(), merged_at, other(), reason());
+    let undone = (other(), PairId::of(&merge.id));
+    let undo =
+        Request::undo_merge(client("staff-7"), key("two"), giver(), undone_at, undone, reason());
+    answered(
+        &program,
+        &[
+            Request::enroll(giver(), at("2026-01-10T12:00:00Z"), None),
+            Request::enroll(other(), at("2026-01-10T12:00:00Z"), None),
+            large.clone(),
+            reviews("look-1", &large, true),
+            denied.clone(),
+            reviews("look-2", &denied, false),
+            gift,
+            merge,
+            undo,
+        ],
+    )
+}
+
+/// What somebody pays with points: one hold is used by call, and the rest of it let go; another pays an order, which
+/// is edited, refunded and cancelled.
+fn history_of_checkouts() -> Vec<Entry> {
+    let mut spec = program().spec().clone();
+    spec.checkout = serde_json::from_value(json!({"point_worth": "0.05"})).unwrap();
+    spec.earning.pending_days = 0;
+    let program = Program::try_from(spec).unwrap();
+    let member = || MemberId::try_from("member-b7c1").unwrap();
+    let (client, key) = (|| ClientId::try_from("shop").unwrap(), |it: &str| it.try_into().unwrap());
+    let at = |it: &str| -> Timestamp { it.parse().unwrap() };
+    let points = |it: u64| Points::try_from(it).unwrap();
+    let hold = |name: &str, instant: &str| {
+        let new = NewHold {
+            total: Minor::try_from(4_490).unwrap(),
+            currency: "EUR".parse().unwrap(),
+            points: Some(points(200)),
+            minutes: None,
+        };
+        Request::hold(client(), key(name), member(), at(instant), new)
+    };
+    let (first, second) =
+        (hold("cart-1", "2026-06-29T10:00:00Z"), hold("cart-2", "2026-06-30T09:00:00Z"));
+    let used = HoldId::of(&first.id);
+    let order = |name: &str, id: &str| {
+        let mut request = received(name);
+        let Command::PayOrder(paid) = &mut request.command else { panic!("{request:?}") };
+        paid.order_id = id.try_into().unwrap();
+        paid.member_id = Some(member());
+        if paid.points_hold.is_none() {
+            paid.paid_at = at("2026-06-28T10:00:00Z");
+        }
+        paid.points_hold = paid.points_hold.map(|_| HoldId::of(&second.id));
+        Request::order(Order::clone(paid))
+    };
+    let before = order("order.paid.full.envelope.json", "order-before");
+    let paid = order("order.paid.points.bare.json", "1002");
+    let Command::PayOrder(order) = &paid.command else { panic!("{paid:?}") };
+    let content =
+        Content { paid_with_points: Minor::try_from(900).unwrap(), ..order.content.clone() };
+    let change = Request::change(
+        "1002".try_into().unwrap(),
+        "edit-1".try_into().unwrap(),
+        at("2026-06-30T09:13:00Z"),
+        content,
+    );
+    let requests = [
+        before,
+        first,
+        Request::capture(
+            client(),
+            key("cart-1"),
+            member(),
+            at("2026-06-29T10:05:00Z"),
+            used,
+            Some(points(120)),
+        ),
+        second.clone(),
+        paid,
+        change,
+        received("order.refunded.points.bare.json"),
+        Request::cancel("1002".try_into().unwrap(), at("2026-07-22T10:00:00Z")),
+    ];
+    answered(&program, &requests)
 }
 
 /// What two others do under a program whose levels begin with the next month and are kept for another one.
@@ -425,7 +633,7 @@ fn everything_told_is_valid_under_the_schema_of_its_kind_and_no_other() {
             seen += 1;
         }
     }
-    assert!(seen >= 29 * 29, "{seen}");
+    assert!(seen >= 33 * 33, "{seen}");
 }
 
 #[test]

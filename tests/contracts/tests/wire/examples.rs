@@ -6,6 +6,7 @@ use loyalty_domain::{
     id::{Category, Channel, MemberId},
     money::Minor,
     order::LineKey,
+    points::Points,
 };
 
 use crate::{examples, received_at};
@@ -117,6 +118,21 @@ fn a_refund_of_an_amount_names_no_lines() {
         panic!("{command:?}")
     };
     assert_eq!(amount.get(), 120);
+}
+
+#[test]
+fn what_points_pay_names_its_hold_and_a_refund_may_say_how_many_come_back() {
+    let (_, paid) = command("order.paid.points.bare.json");
+    let (_, refund) = command("order.refunded.points.bare.json");
+
+    let Command::PayOrder(order) = paid else { panic!("{paid:?}") };
+    let hold = order.points_hold.map(|it| it.to_string());
+    assert_eq!(hold.as_deref(), Some("5f0c2b1a9e8d7c6b5a4f3e2d1c0b9a88"));
+    assert_eq!(order.content.paid_with_points.get(), 1_000);
+    let Command::CorrectOrder { points, .. } = refund else { panic!("{refund:?}") };
+    assert_eq!(points.map(Points::get), Some(60));
+    let (_, other) = command("order.refunded.amount.bare.json");
+    assert!(matches!(other, Command::CorrectOrder { points: None, .. }));
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn paid() -> OrderPaid {
         discounts: Vec::new(),
         tax_minor: Minor::ZERO,
         shipping_minor: Minor::ZERO,
+        points_hold_id: None,
         paid_with_points_minor: Minor::ZERO,
         referral_code: None,
     }
@@ -60,6 +61,7 @@ fn an_order_that_was_built_wrongly_is_refused_as_one_that_was_sent() {
 #[test]
 fn a_refund_that_was_built_may_be_of_shipping_alone() {
     let refund = |lines, shipping_minor| OrderRefunded {
+        points_returned: None,
         order_id: "1001".into(),
         refund_id: "1".into(),
         refunded_at: received_at(),

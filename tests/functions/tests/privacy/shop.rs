@@ -16,7 +16,9 @@ use loyalty_domain::program::Program;
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_enroll_members::handler as members;
 use loyalty_ledger::Attempts;
+use loyalty_redeem_points::handler as points;
 use loyalty_runtime::{
+    api::write::Writer,
     clock::Deadline,
     dead_letter::SqsDeadLetters,
     metric::Metrics,
@@ -25,6 +27,7 @@ use loyalty_runtime::{
     queue::{Queue as _, SqsQueue},
     secret::HashKey,
 };
+use loyalty_staff_api::handler as staff;
 use loyalty_tests_dynamodb::{Engine, Fault, Wire, members_table};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
@@ -68,6 +71,8 @@ pub(crate) enum By<'a> {
     Reader,
     Writer,
     Staff,
+    /// Staff with all powers, as their issuer names them.
+    Person(&'a str),
 }
 
 impl By<'_> {
@@ -81,7 +86,7 @@ impl By<'_> {
         let file = match self {
             By::Member(_) => MEMBER,
             By::Reader | By::Writer => SERVICE,
-            By::Staff => STAFF,
+            By::Staff | By::Person(_) => STAFF,
         };
         let mut event: Value = serde_json::from_str(file).unwrap();
         let claims = &mut event["requestContext"]["authorizer"]["jwt"]["claims"];
@@ -89,6 +94,12 @@ impl By<'_> {
             By::Member(id) => claims["sub"] = json!(id),
             By::Writer => claims["scope"] = json!("loyalty/members.write"),
             By::Reader | By::Staff => (),
+            By::Person(id) => {
+                claims["sub"] = json!(id);
+                claims["scope"] = json!(
+                    "loyalty/staff loyalty/adjustments.write loyalty/merges.write loyalty/catalog.write"
+                );
+            }
         }
         event
     }
@@ -116,6 +127,20 @@ impl Line {
         CachedPrograms::new(self.ledger.clone(), Duration::from_hours(1))
     }
 
+    /// What requests are decided with at `now`.
+    fn writer(
+        &self,
+        now: Timestamp,
+    ) -> Writer<
+        DynamoDbLedger,
+        CachedPrograms<DynamoDbLedger>,
+        impl Fn() -> Timestamp + Send + Sync + use<>,
+        fn() -> Attempts,
+    > {
+        let (store, programs) = (self.ledger.clone(), self.programs());
+        Writer { store, programs, now: move || now, patience: || Attempts(3) }
+    }
+
     pub(crate) fn fails(&self, fault: Option<Fault>) {
         self.wire.disturb(move |_| fault);
     }
@@ -128,6 +153,8 @@ pub(crate) struct Shop {
     pub(crate) cloud: Cloud,
     pub(crate) log: Log,
     pub(crate) persons: Line,
+    pub(crate) staff: Line,
+    pub(crate) points: Line,
     pub(crate) orders: Line,
     pub(crate) rewards: Line,
     pub(crate) nights: Line,
@@ -153,9 +180,9 @@ impl Shop {
         let engine = Engine::start();
         let tables = engine.tables_with_stream();
         let line = || Line::new(engine.ledger_in(tables.clone()));
-        let [persons, orders, rewards] = [line(), line(), line()];
+        let [persons, staff, orders, rewards] = [line(), line(), line(), line()];
         let without = || Line::new(engine.ledger_without_members_in(tables.clone()));
-        let [nights, stream] = [without(), without()];
+        let [points, nights, stream] = [without(), without(), without()];
         let program: Program = serde_json::from_value(json!({
             "name": "Friends", "version": 1, "effective": "2026-01-01", "currency": "GBP",
             "time_zone": "Europe/London",
@@ -174,6 +201,8 @@ impl Shop {
             cloud: Cloud::new(),
             log,
             persons,
+            staff,
+            points,
             orders,
             rewards,
             nights,
@@ -195,8 +224,9 @@ impl Shop {
         members_table(&self.tables)
     }
 
-    pub(crate) fn lines(&self) -> [&Line; 5] {
-        [&self.persons, &self.orders, &self.rewards, &self.nights, &self.stream]
+    pub(crate) fn lines(&self) -> [&Line; 7] {
+        let (staff, points) = (&self.staff, &self.points);
+        [&self.persons, staff, points, &self.orders, &self.rewards, &self.nights, &self.stream]
     }
 
     /// Lets time pass.
@@ -250,8 +280,20 @@ impl Shop {
         };
         let payload: LambdaRequest = serde_json::from_value(event).unwrap();
         let event = LambdaEvent::new(payload, Context::default());
-        let response = members::service(door).oneshot(event).await.unwrap();
-        let response = serde_json::to_value(response).unwrap();
+        let is_of = |path: &str| path == route;
+        let response = if loyalty_staff_api::route::ROUTES.iter().any(|it| is_of(it.path)) {
+            let (writer, member_claim) = (self.staff.writer(now), "sub".to_owned());
+            let service = staff::service(staff::Door { writer, member_claim });
+            serde_json::to_value(service.oneshot(event).await.unwrap())
+        } else if loyalty_redeem_points::route::ROUTES.iter().any(|it| is_of(it.path)) {
+            let (writer, member_claim) = (self.points.writer(now), "sub".to_owned());
+            let random = loyalty_runtime::secret::fill_random;
+            let service = points::service(points::Door { writer, random, member_claim });
+            serde_json::to_value(service.oneshot(event).await.unwrap())
+        } else {
+            serde_json::to_value(members::service(door).oneshot(event).await.unwrap())
+        };
+        let response = response.unwrap();
         let status = response["statusCode"].as_u64().unwrap();
         if status >= 400 {
             self.errors.lock().unwrap().push(response.to_string());

@@ -229,6 +229,7 @@ pub(crate) async fn told(shop: &Shop) -> Known {
     wrong_bodies(shop).await;
     wrong_orders(shop, &mut known, &code).await;
     statuses(shop).await;
+    words_of_staff(shop, &mut known).await;
     everything_fails(shop, &code).await;
     shop.settle().await;
     for (name, detail) in shop.cloud.events() {
@@ -618,6 +619,74 @@ fn request(operation: Operation, code: &str) -> Value {
         Operation::ReplaceCode => json!({ "replaces": code }),
         Operation::KeepContact => json!({"mail": GUEST_MAIL, "phone": GUEST_PHONE}),
         Operation::Claim => json!({"order_id": "o-other", "mail": GUEST_MAIL}),
+    }
+}
+
+/// Staff write about members, mistype, and do in no name what they may not; points go to who is no member.
+async fn words_of_staff(shop: &Shop, known: &mut Known) {
+    const WORDS: &str = "Spoke to Mrs Lovelace about Enchantress-of-Number.";
+    known.add("words of staff", "Enchantress-of-Number");
+    known.add("words of staff", WORDS);
+    let (notes, of_ada) = ("/v1/members/{id}/notes", format!("/v1/members/{}/notes", ADA.id));
+    let write = |by, key: &str, text: &str| {
+        let (key, body) = (key.to_owned(), json!({ "text": text }).to_string());
+        let at = (notes, of_ada.as_str());
+        async move {
+            let change = |event: &mut Value| {
+                event["headers"]["idempotency-key"] = json!(key);
+                event["body"] = json!(body);
+            };
+            shop.ask(by, "POST", at, change).await
+        }
+    };
+    assert_status(&write(By::Person("p-7"), "k1", WORDS).await, 200);
+    assert_status(&write(By::Person("p-7"), "k1", GRIGORI.address).await, 422);
+    assert_status(&write(By::Person("p-7"), "k2", &WORDS.repeat(50)).await, 422);
+    // A key stands in the ledger for ever.
+    assert_status(&write(By::Person("p-7"), ADA.mail, WORDS).await, 400);
+    let key = ADA.phone.replace(' ', "");
+    assert_status(&write(By::Person("p-7"), &key, WORDS).await, 400);
+    assert_status(&write(By::Person(HANA.mail), "k3", WORDS).await, 403);
+    for fault in [Fault::Throttled, Fault::LostReply] {
+        shop.staff.fails(Some(fault));
+        assert_status(&write(By::Person("p-7"), "k4", WORDS).await, 503);
+    }
+    shop.staff.fails(None);
+    let read = shop.ask(By::Staff, "GET", (notes, &of_ada), |_| ()).await;
+    assert_status(&read, 200);
+    assert!(read.body.to_string().contains("Enchantress-of-Number"), "{read:?}");
+
+    let (adjustments, of_her) =
+        ("/v1/members/{id}/adjustments", format!("/v1/members/{}/adjustments", ADA.id));
+    for (key, reason, status) in [("k5", "goodwill", 200), ("k6", ADA.names[0], 422)] {
+        let body = json!({"direction": "add", "points": 5, "reason": reason, "note": WORDS});
+        let change = |event: &mut Value| {
+            event["headers"]["idempotency-key"] = json!(key);
+            event["body"] = json!(body.to_string());
+        };
+        let at = (adjustments, of_her.as_str());
+        assert_status(&shop.ask(By::Person("p-7"), "POST", at, change).await, status);
+    }
+
+    let transfers = "/v1/members/me/transfers";
+    for to in [HANA.mail, HANA.phone] {
+        let body = json!({"to": to, "points": 1}).to_string();
+        let change = |event: &mut Value| {
+            event["headers"]["idempotency-key"] = json!("k1");
+            event["body"] = json!(body);
+        };
+        let given = shop.ask(ADA.own(), "POST", (transfers, transfers), change).await;
+        assert_status(&given, 422);
+    }
+    let (merge, of_ada) = ("/v1/members/{id}/merge", format!("/v1/members/{}/merge", ADA.id));
+    for body in [json!({"into": HANA.mail, "reason": "same-person"}), json!({"reason": HANA.mail})]
+    {
+        let change = |event: &mut Value| {
+            event["headers"]["idempotency-key"] = json!("k1");
+            event["body"] = json!(body.to_string());
+        };
+        let merged = shop.ask(By::Person("p-7"), "POST", (merge, &of_ada), change).await;
+        assert_status(&merged, 422);
     }
 }
 

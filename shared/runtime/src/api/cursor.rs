@@ -7,12 +7,16 @@ use loyalty_ledger::statement::Cursor;
 const BYTES_MAX: usize = 4_096;
 
 /// The text of `cursor`.
-pub(crate) fn write(cursor: &Cursor) -> Result<String, serde_json::Error> {
+///
+/// # Errors
+///
+/// Never: it has nothing that is no JSON.
+pub fn write(cursor: &Cursor) -> Result<String, serde_json::Error> {
     serde_json::to_vec(cursor).map(|it| URL_SAFE_NO_PAD.encode(it))
 }
 
 /// The cursor whose text this is, if it is one. Whose it is, only the ledger knows.
-pub(crate) fn read(text: &str) -> Option<Cursor> {
+pub fn read(text: &str) -> Option<Cursor> {
     if text.len() > BYTES_MAX {
         return None;
     }

@@ -1,0 +1,93 @@
+//! Points that pay for orders: what they would pay, and their holds.
+
+use jiff::Timestamp;
+use loyalty_contracts::{
+    checkout::{
+        AskQuote, CapturePoints, HeldEntry, HeldPoints, HoldPoints, QuotedPoints, ReleasePoints,
+    },
+    problem::ProblemKind,
+};
+use loyalty_domain::{
+    checkout::{CheckoutEvent, NewHold, quote},
+    command::Request,
+    due,
+    event::Event,
+    id::HoldId,
+};
+use loyalty_ledger::{Answer, Patience, Reading, program::Programs};
+use loyalty_runtime::api::{
+    Answered, Asked, Refused,
+    respond::{refusal, wrong_body},
+    write::shown,
+};
+
+use crate::{
+    handler::{Door, Store},
+    route::Operation,
+};
+
+/// An entry of a hold does not say that anything is held: a bug of ours.
+const NOTHING_HELD: &str = "the entry of a hold does not say what is held";
+
+impl<S, P, C, W, T> Door<S, P, C, W>
+where
+    S: Store,
+    P: Programs,
+    C: Fn() -> Timestamp,
+    W: Fn() -> T,
+    T: Patience,
+{
+    /// Says what points would pay of an order now. Nothing is written, and nothing promised.
+    pub(crate) async fn quote(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
+        let AskQuote { total_minor, currency, points } =
+            AskQuote::read(&asked.body).map_err(wrong_body)?;
+        let at = self.writer.now();
+        let program = self.writer.program_at(at).await?;
+        let known = self.writer.store.find_account(asked.member()?, Reading::Cheap).await?;
+        let account = known.map(|it| it.account).unwrap_or_default();
+        // What fell due by now has happened, whether or not anybody has recorded it.
+        let at = account.clock.map_or(at, |it| it.max(at));
+        let (account, _) = due::bring_to(&program, account, at)?;
+        let available = account.available()?;
+        let quoted = quote(&program, available, total_minor, currency, points);
+        let quoted = quoted.map_err(|rejection| refusal(&rejection))?;
+        Answered::new(&QuotedPoints::of(&quoted, currency, available))
+    }
+
+    /// Holds points of a member, and shows the hold with its entry.
+    pub(crate) async fn hold(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
+        let HoldPoints { total_minor: total, currency, points, minutes } =
+            HoldPoints::read(&asked.body).map_err(wrong_body)?;
+        let (member, at) = (asked.member()?.clone(), self.writer.now());
+        let new = NewHold { total, currency, points, minutes };
+        let request = Request::hold(asked.client()?, asked.key()?, member, at, new);
+        let entry = self.writer.decide(&request).await?;
+        let Answer::Accepted(events) = &entry.answer else {
+            return Err(Refused::because(ProblemKind::Internal, NOTHING_HELD));
+        };
+        let held = events.iter().find_map(|event| {
+            let Event::Checkout(event) = event else { return None };
+            if let CheckoutEvent::Held(hold) = &**event { Some(hold) } else { None }
+        });
+        let held = held.ok_or_else(|| Refused::because(ProblemKind::Internal, NOTHING_HELD))?;
+        Answered::new(&HeldEntry { hold: HeldPoints::of(held)?, entry: shown(&entry)? })
+    }
+
+    /// Uses points that are held, and shows the entry.
+    pub(crate) async fn capture(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
+        let CapturePoints { points } = CapturePoints::read(&asked.body).map_err(wrong_body)?;
+        let (member, at) = (asked.member()?.clone(), self.writer.now());
+        let (client, key, hold) = (asked.client()?, asked.key()?, asked.other::<HoldId>()?);
+        let request = Request::capture(client, key, member, at, hold, points);
+        Answered::new(&shown(&*self.writer.decide(&request).await?)?)
+    }
+
+    /// Lets points go that are held, and shows the entry.
+    pub(crate) async fn release(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
+        let ReleasePoints {} = ReleasePoints::read(&asked.body).map_err(wrong_body)?;
+        let (member, at) = (asked.member()?.clone(), self.writer.now());
+        let (client, key, hold) = (asked.client()?, asked.key()?, asked.other::<HoldId>()?);
+        let request = Request::release(client, key, member, at, hold);
+        Answered::new(&shown(&*self.writer.decide(&request).await?)?)
+    }
+}
