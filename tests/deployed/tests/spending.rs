@@ -88,17 +88,17 @@ async fn a_member_earns_takes_a_reward_gives_is_given_and_pays_with_points_of_wh
     let stack = Stack::up("deployed-spending", program.to_str().unwrap(), 0);
     let ada = stack.token(&["--member", "ada"]);
     let writer = stack.token(&["--scope", "loyalty/members.write"]);
-    for member in ["ada", "bea"] {
-        let joins = json!({"member_id": member, "source": "store-12"});
-        let (status, body) = stack.tell("POST", "/v1/members", Some(&writer), &joins);
-        assert_eq!(status, 201, "{body}");
-    }
     let shop = Shop { stack, ada };
 
-    // 20 days ago: pending no more.
+    // 20 days ago, and before anything else of hers: pending no more.
     let long_ago = clock::now() - (20 * 24).hours();
     shop.order(&paid("old", long_ago, 100_000, &json!({}))).await;
     shop.comes_to([1_000, 0, 0]).await;
+    for member in ["ada", "bea"] {
+        let joins = json!({"member_id": member, "source": "store-12"});
+        let (status, body) = shop.stack.tell("POST", "/v1/members", Some(&writer), &joins);
+        assert_eq!(status, 201, "{body}");
+    }
     takes_a_reward(&shop);
     gives_and_is_given(&shop);
     pays_with_points(&shop).await;
@@ -111,8 +111,8 @@ async fn a_member_earns_takes_a_reward_gives_is_given_and_pays_with_points_of_wh
     assert_eq!(
         kinds,
         [
-            "enrollment",
             "order",
+            "enrollment",
             "redemption",
             "transfer",
             "adjust",
