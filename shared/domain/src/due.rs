@@ -72,12 +72,12 @@ pub(crate) fn step(work: &mut Work<'_>) -> Result<Option<Event>, OutOfRange> {
 
 /// Whether something is due up to and including the instant of `work`.
 pub(crate) fn is_any_due(work: &Work<'_>) -> Result<bool, OutOfRange> {
-    Ok(next(work.program, &work.account, work.at)?.is_some())
+    Ok(next(work)?.is_some())
 }
 
 /// The first thing that happens up to and including the instant of `work`.
 fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
-    let Some((at, due)) = next(work.program, &work.account, work.at)? else { return Ok(None) };
+    let Some((at, due)) = next(work)? else { return Ok(None) };
     let event = match due {
         Due::Maturity => maturity(work, at)?,
         Due::HoldEnd => hold_end(work, at)?,
@@ -97,12 +97,9 @@ fn first(work: &Work<'_>) -> Result<Option<Event>, OutOfRange> {
     event.ok_or(OutOfRange).map(Some)
 }
 
-/// The first thing due up to and including `until`.
-fn next(
-    program: &Program,
-    account: &Account,
-    until: Timestamp,
-) -> Result<Option<(Timestamp, Due)>, OutOfRange> {
+/// The first thing due up to and including the instant of `work`.
+fn next(work: &Work<'_>) -> Result<Option<(Timestamp, Due)>, OutOfRange> {
+    let &Work { program, ref account, at: until, .. } = work;
     // What is only a name has nothing that could fall due, and its level is not looked at.
     if account.holdings.alias.is_some() {
         return Ok(None);
@@ -156,7 +153,12 @@ fn next(
             continue;
         }
         let candidate = (calendar.midnight(promise.from)?, Due::Sliding(*promise));
-        let is_crossed = clock < candidate.0 && candidate.0 <= until;
+        // Nor does it keep what came after it, by what ended since: the clock moves when the entry ends.
+        let is_past = || {
+            let fell_due = work.events.iter().rev().find_map(Event::fell_due_at);
+            fell_due.is_some_and(|it| it > candidate.0)
+        };
+        let is_crossed = clock < candidate.0 && candidate.0 <= until && !is_past();
         if is_crossed && first.is_none_or(|it| candidate < it) {
             first = Some(candidate);
         }

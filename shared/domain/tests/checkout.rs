@@ -1014,6 +1014,29 @@ fn using_points_at_a_checkout_lets_all_others_slide_and_holding_them_does_not() 
 }
 
 #[test]
+fn points_that_come_back_after_points_began_to_slide_are_not_kept_by_that_whoever_looks_when() {
+    let mut shop = Shop::with(
+        100,
+        json!({
+            "effective": "2026-07-01",
+            "earning": {"expiry": "sliding", "expiry_months": 5},
+            "spending": {"reinstate_days": 1},
+            "checkout": {"hold_minutes": 43_200},
+        }),
+    );
+    shop.does(hold("a", "2026-06-01T12:00:00Z", 50, None));
+
+    // The hold ends twelve hours after points began to slide, and its points live to the end of the next day.
+    let mut nightly = shop.as_of("2026-07-01T00:00:00Z").as_of("2026-07-02T00:00:00Z");
+    assert_eq!(nightly.happened(), "ended: 50 restored, 0 pay, 0 lost");
+    nightly = nightly.as_of("2026-07-03T00:00:00Z");
+    assert_eq!(nightly.happened(), "expired 50");
+    let at_once = shop.as_of("2026-07-03T00:00:00Z");
+    assert_eq!(at_once.happened(), "expired 50; ended: 50 restored, 0 pay, 0 lost; expired 50");
+    assert_eq!(at_once.totals(), nightly.totals());
+}
+
+#[test]
 fn what_pays_an_order_is_part_of_what_it_says() {
     let fingerprint = |request: Request| request.fingerprint();
     let plain = of_content("o", T1, None, two_lines(1_000));
