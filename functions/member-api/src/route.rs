@@ -93,6 +93,7 @@ pub const STAFF_API: &[(Method, &str)] = &[
     (Method::Post, "/v1/members/{id}/merge"),
     (Method::Post, "/v1/members/{id}/merge/undo"),
     (Method::Get, "/v1/rewards/{reward_id}"),
+    (Method::Get, "/v1/rewards/{reward_id}/versions"),
     (Method::Put, "/v1/rewards/{reward_id}"),
     (Method::Post, "/v1/rewards/{reward_id}/pause"),
     (Method::Post, "/v1/rewards/{reward_id}/resume"),

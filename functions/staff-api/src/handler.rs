@@ -72,6 +72,7 @@ where
             Operation::Merge => self.merge(&asked).await,
             Operation::UndoMerge => self.undo_merge(&asked).await,
             Operation::Reward => self.show_reward(&asked).await,
+            Operation::RewardVersions => self.show_versions(&asked).await,
             Operation::PutReward => self.put_reward(&asked).await,
             Operation::PauseReward => self.set_status(&asked, RewardStatus::Paused).await,
             Operation::ResumeReward => self.set_status(&asked, RewardStatus::Active).await,

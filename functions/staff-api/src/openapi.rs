@@ -42,6 +42,8 @@ pub fn text() -> Result<String, serde_json::Error> {
     collect::<staff::Merged>(&mut schemas);
     collect::<catalogue::PutReward>(&mut schemas);
     collect::<catalogue::KeptReward>(&mut schemas);
+    collect::<catalogue::RewardVersions>(&mut schemas);
+    collect::<catalogue::RewardVersion>(&mut schemas);
     collect::<catalogue::ChangeStock>(&mut schemas);
     collect::<catalogue::AddCodes>(&mut schemas);
     collect::<catalogue::CodesAdded>(&mut schemas);
@@ -156,6 +158,23 @@ fn words(operation: Operation) -> Words {
             problems: &[ProblemKind::NobodyInToken, ProblemKind::Refused],
         },
         Operation::Reward => kept("getReward", "A reward, and what is left of it", GET, None, &[]),
+        Operation::RewardVersions => Words {
+            id: "getRewardVersions",
+            summary: "What a reward was, and who made it so",
+            about: "The newest version first, at most 100. Each stands for ever; what a member took names the version \
+                    that it was taken of.",
+            body: None,
+            answers: vec![(
+                200,
+                "The versions",
+                "RewardVersions",
+                json!({"versions": [
+                    {"by": "staff-7", "at": "2026-11-20T09:30:00Z", "reward": said()}
+                ]}),
+            )],
+            has_pages: false,
+            problems: &[ProblemKind::NotFound],
+        },
         Operation::PutReward => {
             let body = Some(("PutReward", said()));
             kept("putReward", "Creates a reward, or changes it", PUT, body, NOBODY)

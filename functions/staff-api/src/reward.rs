@@ -14,7 +14,8 @@ use loyalty_domain::{
 use loyalty_ledger::{
     LedgerError, Patience, Reading,
     catalogue::{
-        CODES_MAX, CodesAdded, RewardChanged, StockChange, StockChanged, StockStep, change_reward,
+        Author, CODES_MAX, CodesAdded, RewardChanged, StockChange, StockChanged, StockStep,
+        VERSIONS_MAX, change_reward,
     },
     program::Programs,
 };
@@ -44,23 +45,41 @@ where
         self.shown(&self.reward(asked).await?).await
     }
 
+    /// Shows what a reward was, and who made it so.
+    pub(crate) async fn show_versions(
+        &self,
+        asked: &Asked<'_, Operation>,
+    ) -> Result<Answered, Refused> {
+        let id = asked.other::<RewardId>()?;
+        let versions = self.writer.store.reward_versions(&id, VERSIONS_MAX).await?;
+        if versions.is_empty() {
+            return Err(ProblemKind::NotFound.into());
+        }
+        let versions = versions.into_iter().map(|it| catalogue::RewardVersion {
+            by: it.author.by.as_str().to_owned(),
+            at: it.author.at,
+            reward: (&it.reward).into(),
+        });
+        Answered::new(&catalogue::RewardVersions { versions: versions.collect() })
+    }
+
     /// Creates a reward, or changes it.
     pub(crate) async fn put_reward(
         &self,
         asked: &Asked<'_, Operation>,
     ) -> Result<Answered, Refused> {
-        asked.person()?;
+        let author = self.author(asked)?;
         let id = asked.other::<RewardId>()?;
         let put = PutReward::read(&asked.body).map_err(wrong_body)?;
         let before = self.writer.store.find_reward(&id, Reading::Newest).await?;
         let reward = put.reward(id, before.as_ref()).map_err(wrong_body)?;
-        let program = self.writer.program_at(self.writer.now()).await?;
+        let program = self.writer.program_at(author.at).await?;
         if reward.unknown_level(&program).is_some() {
             let levels: Vec<&str> = program.levels().iter().map(|it| it.id.as_str()).collect();
             let expected = format!("only levels of the program: {}", levels.join(", "));
             return Err(mistake("levels", expected));
         }
-        match change_reward(&self.writer.store, &reward).await? {
+        match change_reward(&self.writer.store, &reward, &author).await? {
             RewardChanged::Now | RewardChanged::Before => self.shown(&reward).await,
             RewardChanged::Invalid(invalid) => Err(match invalid {
                 InvalidChange::Version { .. } => mistake("version", invalid.to_string()),
@@ -78,7 +97,7 @@ where
         asked: &Asked<'_, Operation>,
         status: RewardStatus,
     ) -> Result<Answered, Refused> {
-        asked.person()?;
+        let author = self.author(asked)?;
         let mut patience = (self.writer.patience)();
         let mut attempts = 0;
         loop {
@@ -89,7 +108,7 @@ where
             }
             let reward = before.with_status(status);
             let reward = reward.map_err(|it| wrong_body(catalogue::wrong_reward(it)))?;
-            match change_reward(&self.writer.store, &reward).await? {
+            match change_reward(&self.writer.store, &reward, &author).await? {
                 RewardChanged::Now | RewardChanged::Before => return self.shown(&reward).await,
                 RewardChanged::Invalid(InvalidChange::Version { .. }) => {
                     attempts += 1;
@@ -112,15 +131,16 @@ where
         &self,
         asked: &Asked<'_, Operation>,
     ) -> Result<Answered, Refused> {
-        asked.person()?;
+        let author = self.author(asked)?;
         let ChangeStock { add, remove } = ChangeStock::read(&asked.body).map_err(wrong_body)?;
         let (field, by) = match (add, remove) {
             (Some(by), _) => ("add", StockStep::Add(by)),
             (None, by) => ("remove", StockStep::Remove(by.unwrap_or(0))),
         };
         let reward = self.reward(asked).await?;
-        let change = StockChange { key: asked.key()?, by };
-        match self.writer.store.change_stock(&reward, &change).await? {
+        let change = StockChange { author, key: asked.key()?, by };
+        let mut patience = (self.writer.patience)();
+        match self.writer.store.change_stock(&reward, &change, &mut patience).await? {
             StockChanged::Now | StockChanged::Before => self.shown(&reward).await,
             StockChanged::Reused => Err(ProblemKind::RequestKeyReused.into()),
             StockChanged::NotCounted => Err(mistake(
@@ -141,10 +161,11 @@ where
         &self,
         asked: &Asked<'_, Operation>,
     ) -> Result<Answered, Refused> {
-        asked.person()?;
+        let author = self.author(asked)?;
         let AddCodes { codes } = AddCodes::read(&asked.body, CODES_MAX).map_err(wrong_body)?;
         let reward = self.reward(asked).await?;
-        match self.writer.store.add_codes(&reward, &codes).await? {
+        let mut patience = (self.writer.patience)();
+        match self.writer.store.add_codes(&reward, &codes, &author, &mut patience).await? {
             CodesAdded::Now { added, known } => {
                 Answered::new(&catalogue::CodesAdded { added, known })
             }
@@ -154,6 +175,11 @@ where
             )),
             CodesAdded::TooMany => Err(mistake("codes", format!("at most {CODES_MAX}"))),
         }
+    }
+
+    /// Who asks, whom the catalogue keeps with what they make of it.
+    fn author(&self, asked: &Asked<'_, Operation>) -> Result<Author, Refused> {
+        Ok(Author { by: asked.person()?, at: self.writer.now() })
     }
 
     /// The reward that the path names.

@@ -25,6 +25,8 @@ pub enum Operation {
     UndoMerge,
     /// A reward, with what is left of it.
     Reward,
+    /// What it was before, and who made it so.
+    RewardVersions,
     /// A reward is created or changed.
     PutReward,
     /// It cannot be taken for now.
@@ -56,6 +58,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: Method::Post, path: "/v1/members/{id}/merge", body: BodyKind::KeyedJson, operation: Operation::Merge, callers: MERGERS },
     Route { method: Method::Post, path: "/v1/members/{id}/merge/undo", body: BodyKind::KeyedJson, operation: Operation::UndoMerge, callers: MERGERS },
     Route { method: Method::Get, path: "/v1/rewards/{reward_id}", body: BodyKind::None, operation: Operation::Reward, callers: STAFF_AND_EDITORS },
+    Route { method: Method::Get, path: "/v1/rewards/{reward_id}/versions", body: BodyKind::None, operation: Operation::RewardVersions, callers: STAFF_AND_EDITORS },
     Route { method: Method::Put, path: "/v1/rewards/{reward_id}", body: BodyKind::Json, operation: Operation::PutReward, callers: EDITORS },
     Route { method: Method::Post, path: "/v1/rewards/{reward_id}/pause", body: BodyKind::None, operation: Operation::PauseReward, callers: EDITORS },
     Route { method: Method::Post, path: "/v1/rewards/{reward_id}/resume", body: BodyKind::None, operation: Operation::ResumeReward, callers: EDITORS },

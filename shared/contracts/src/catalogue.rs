@@ -387,11 +387,31 @@ pub struct KeptReward {
     pub remaining: Option<u64>,
 }
 
-impl KeptReward {
-    /// `reward`, of which so many are left.
-    pub fn of(reward: &Reward, remaining: Option<u64>) -> Self {
+/// What a reward was, from when on, and who made it so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RewardVersion {
+    /// Who made it so.
+    pub by: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// All that was said of it.
+    pub reward: PutReward,
+}
+
+/// What a reward was, the newest version first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RewardVersions {
+    /// At most 100.
+    pub versions: Vec<RewardVersion>,
+}
+
+impl From<&Reward> for PutReward {
+    fn from(reward: &Reward) -> Self {
         let spec = reward.spec().clone();
-        let reward = PutReward {
+        Self {
             version: spec.version,
             status: spec.status,
             kind: spec.kind,
@@ -406,8 +426,15 @@ impl KeptReward {
             until: spec.until,
             channels: spec.channels,
             texts: spec.texts,
-        };
-        Self { reward_id: spec.id.as_str().to_owned(), reward, remaining }
+        }
+    }
+}
+
+impl KeptReward {
+    /// `reward`, of which so many are left.
+    pub fn of(reward: &Reward, remaining: Option<u64>) -> Self {
+        let reward_id = reward.spec().id.as_str().to_owned();
+        Self { reward_id, reward: reward.into(), remaining }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::transact_write_items::TransactWriteItemsError,
     types::{
         AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
@@ -18,19 +18,21 @@ use loyalty_domain::{
     reward::{CodeSource, PieceId, Reward, RewardKind, RewardSpec, Stock, Unique, VoucherCode},
 };
 use loyalty_ledger::{
-    ClaimKey, LedgerError, Reading,
+    ClaimKey, LedgerError, Patience, Reading,
     catalogue::{
-        CODES_MAX, Catalogue, CodesAdded, FoundRewards, RewardSaved, SERIALS_MAX, STOCK_CHANGE_MAX,
-        StockChange, StockChanged, StockStep, shares,
+        Author, CODES_MAX, Catalogue, CodesAdded, FoundRewards, RewardSaved, RewardVersion,
+        SERIALS_MAX, STOCK_CHANGE_MAX, StockChange, StockChanged, StockStep, shares,
     },
 };
 
 use crate::{
     DynamoDbLedger,
-    append::{PUT_ITEM, TRANSACT_WRITE_ITEMS, code, put_item, raced_or_failed},
+    append::{TRANSACT_WRITE_ITEMS, code, put_item, raced_or_failed},
     failed,
     item::{self, BODY, Item, SEQUENCE, corrupt, number},
     key::{Key, PIECES_END, REWARDS},
+    note::BY,
+    profile::{SINCE, instant},
 };
 
 /// The attribute of what is left of a part of a stock.
@@ -46,8 +48,6 @@ const CHANGED: &str = "d";
 
 const QUERY: &str = "Query";
 
-/// How often a change of stock that meets others is tried. Each time, somebody else's was made.
-const ATTEMPTS_MAX: u32 = 16;
 /// How many codes one transaction adds, each of which is two items of its 100.
 const CODES_A_TRANSACTION: usize = 50;
 /// How many serial numbers one transaction adds, beside their count.
@@ -103,14 +103,21 @@ impl Catalogue for DynamoDbLedger {
         Ok(FoundRewards { rewards, next })
     }
 
-    async fn save_reward(&self, reward: &Reward) -> Result<RewardSaved, LedgerError> {
+    async fn save_reward(
+        &self,
+        reward: &Reward,
+        author: &Author,
+    ) -> Result<RewardSaved, LedgerError> {
         let spec = reward.spec();
-        let mut item = item::version_attribute();
-        item.extend(Key::of_reward(&spec.id).attributes());
         let body = serde_json::to_string(spec).map_err(corrupt)?;
-        item.insert(BODY.to_owned(), AttributeValue::S(body));
-        item.insert(SEQUENCE.to_owned(), number(spec.version));
-        let put = self.client.put_item().table_name(&self.tables.program).set_item(Some(item));
+        let mut kept = item::version_attribute();
+        kept.insert(BODY.to_owned(), AttributeValue::S(body));
+        kept.insert(SEQUENCE.to_owned(), number(spec.version));
+        let mut version = kept.clone();
+        kept.extend(Key::of_reward(&spec.id).attributes());
+        version.extend(Key::of_reward_version(&spec.id, spec.version).attributes());
+        version.extend(written_by(author));
+        let put = Put::builder().table_name(&self.tables.program).set_item(Some(kept));
         let put = match spec.version.saturating_sub(1) {
             0 => put.condition_expression("attribute_not_exists(pk)"),
             before => put
@@ -118,40 +125,65 @@ impl Catalogue for DynamoDbLedger {
                 .expression_attribute_names("#q", SEQUENCE)
                 .expression_attribute_values(":before", number(before)),
         };
-        let put = put.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let Err(error) = put.send().await else { return Ok(RewardSaved::Now) };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(RewardSaved::Raced),
-            _ => Err(failed(PUT_ITEM, error)),
+        let history = Put::builder().table_name(&self.tables.program).set_item(Some(version));
+        let writes = vec![put_item(put.build())?, put_item(history.build())?];
+        match self.stock_transaction(writes).await? {
+            Stocked::Now => Ok(RewardSaved::Now),
+            Stocked::Failed(..) | Stocked::Raced => Ok(RewardSaved::Raced),
         }
     }
 
-    async fn change_stock(
+    async fn reward_versions(
+        &self,
+        id: &RewardId,
+        limit: u16,
+    ) -> Result<Vec<RewardVersion>, LedgerError> {
+        let Key { pk, sk: _ } = Key::of_reward_version(id, 0);
+        let output = self
+            .client
+            .query()
+            .table_name(&self.tables.program)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .scan_index_forward(false)
+            .limit(limit.into())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| failed(QUERY, error))?;
+        output.items().iter().map(reward_version).collect()
+    }
+
+    async fn change_stock<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
+        patience: &mut P,
     ) -> Result<StockChanged, LedgerError> {
         let spec = reward.spec();
         let is_numbered = spec.kind == RewardKind::Collectible;
         let is_counted = spec.stock != Stock::Unlimited && !spec.kind.is_of_pieces();
         match change.by {
             StockStep::Add(by) if is_numbered && by <= SERIALS_MAX => {
-                self.add_serials(reward, change, by).await
+                self.add_serials(reward, change, by, patience).await
             }
             StockStep::Add(_) if is_numbered => Ok(StockChanged::TooMany { most: SERIALS_MAX }),
             StockStep::Add(_) | StockStep::Remove(_) if !is_counted => Ok(StockChanged::NotCounted),
             StockStep::Add(by) | StockStep::Remove(by) if by > STOCK_CHANGE_MAX => {
                 Ok(StockChanged::TooMany { most: STOCK_CHANGE_MAX })
             }
-            StockStep::Add(by) => self.add_stock(reward, change, by).await,
-            StockStep::Remove(by) => self.remove_stock(reward, change, by).await,
+            StockStep::Add(by) => self.add_stock(reward, change, by, patience).await,
+            StockStep::Remove(by) => self.remove_stock(reward, change, by, patience).await,
         }
     }
 
-    async fn add_codes(
+    async fn add_codes<P: Patience>(
         &self,
         reward: &Reward,
         codes: &[VoucherCode],
+        author: &Author,
+        patience: &mut P,
     ) -> Result<CodesAdded, LedgerError> {
         let spec = reward.spec();
         if spec.kind != (RewardKind::Coupon { codes: CodeSource::Uploaded }) {
@@ -165,7 +197,7 @@ impl Catalogue for DynamoDbLedger {
         new.dedup();
         let mut added = 0;
         for some in new.chunks(CODES_A_TRANSACTION) {
-            added += self.add_some_codes(reward, some).await?;
+            added += self.add_some_codes(reward, some, author, patience).await?;
         }
         let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
         let known = count(codes.len().saturating_sub(added));
@@ -195,11 +227,12 @@ impl Catalogue for DynamoDbLedger {
 impl DynamoDbLedger {
     /// Adds to each part of a stock in a transaction of its own: in a drop, one on all of them would meet others
     /// for ever.
-    async fn add_stock(
+    async fn add_stock<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
         by: u64,
+        patience: &mut P,
     ) -> Result<StockChanged, LedgerError> {
         let spec = reward.spec();
         let mut is_new = false;
@@ -212,7 +245,7 @@ impl DynamoDbLedger {
                 let key = Key::of_claim(&ClaimKey::stock(&spec.id, shard));
                 writes.push(self.update(&key, "SET v = :v ADD l :by", None, &[(":by", share)])?);
             }
-            let changed = self.change_once(&writes, change).await?;
+            let changed = self.change_once(&writes, change, patience).await?;
             is_new |= changed == StockChanged::Now;
             if !matches!(changed, StockChanged::Now | StockChanged::Before) {
                 return Ok(changed);
@@ -222,33 +255,36 @@ impl DynamoDbLedger {
     }
 
     /// Sends `writes`, the first of which notes that `change` was made, until they do not meet others.
-    async fn change_once(
+    async fn change_once<P: Patience>(
         &self,
         writes: &[TransactWriteItem],
         change: &StockChange,
+        patience: &mut P,
     ) -> Result<StockChanged, LedgerError> {
-        for _ in 0..ATTEMPTS_MAX {
+        let mut attempts = 0;
+        loop {
             match self.stock_transaction(writes.to_vec()).await? {
                 Stocked::Now => return Ok(StockChanged::Now),
                 Stocked::Failed(_, Some(before)) => {
                     let is_same = before == text_of(change.by);
                     return Ok(if is_same { StockChanged::Before } else { StockChanged::Reused });
                 }
-                Stocked::Failed(_, None) | Stocked::Raced => (),
+                Stocked::Failed(_, None) | Stocked::Raced => wait(patience, &mut attempts).await?,
             }
         }
-        Err(LedgerError::Contended { attempts: ATTEMPTS_MAX })
     }
 
     /// Takes from all parts of a stock together, so that nothing is taken where there is less.
-    async fn remove_stock(
+    async fn remove_stock<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
         by: u64,
+        patience: &mut P,
     ) -> Result<StockChanged, LedgerError> {
         let spec = reward.spec();
-        for _ in 0..ATTEMPTS_MAX {
+        let mut attempts = 0;
+        loop {
             let shards = 0..spec.stock.shards();
             let mut lefts = self.left_in(&spec.id, shards, Reading::Newest).await?;
             // The fullest first: the fewest parts change, and none is emptied without need.
@@ -276,10 +312,9 @@ impl DynamoDbLedger {
                     let is_same = before == text_of(change.by);
                     return Ok(if is_same { StockChanged::Before } else { StockChanged::Reused });
                 }
-                Stocked::Failed(_, None) | Stocked::Raced => (),
+                Stocked::Failed(_, None) | Stocked::Raced => wait(patience, &mut attempts).await?,
             }
         }
-        Err(LedgerError::Contended { attempts: ATTEMPTS_MAX })
     }
 
     /// How the request of `change` ended, if it was made before.
@@ -288,7 +323,7 @@ impl DynamoDbLedger {
         reward: &Reward,
         change: &StockChange,
     ) -> Result<Option<StockChanged>, LedgerError> {
-        let key = Key::of_stock_change(&reward.spec().id, &change.key, 0);
+        let key = Key::of_stock_change(&reward.spec().id, change, 0);
         let wanted = vec![(self.tables.program.as_str(), vec![key.clone()])];
         let items = self.get_of(wanted, Reading::Newest).await?;
         let Some(item) = items.get(&key) else { return Ok(None) };
@@ -298,11 +333,12 @@ impl DynamoDbLedger {
 
     /// Notes once that so many serial numbers are wanted, and makes all that are wanted and missing: whoever asks
     /// again after half of them finds the rest made.
-    async fn add_serials(
+    async fn add_serials<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
         by: u64,
+        patience: &mut P,
     ) -> Result<StockChanged, LedgerError> {
         let spec = reward.spec();
         let head = Key::of_serials(&spec.id);
@@ -310,12 +346,12 @@ impl DynamoDbLedger {
         let values = [(":by", by), (":none", 0)];
         let writes =
             [self.put_stock_change(reward, change, 0)?, self.update(&head, update, None, &values)?];
-        let changed = self.change_once(&writes, change).await?;
+        let changed = self.change_once(&writes, change, patience).await?;
         if changed == StockChanged::Reused {
             return Ok(changed);
         }
         let mut attempts = 0;
-        while attempts < ATTEMPTS_MAX {
+        loop {
             let wanted = vec![(self.tables.program.as_str(), vec![head.clone()])];
             let items = self.get_of(wanted, Reading::Newest).await?;
             let Some(item) = items.get(&head) else { return Ok(changed) };
@@ -336,27 +372,29 @@ impl DynamoDbLedger {
             }
             match self.stock_transaction(writes).await? {
                 Stocked::Now => attempts = 0,
-                Stocked::Failed(..) | Stocked::Raced => attempts += 1,
+                Stocked::Failed(..) | Stocked::Raced => wait(patience, &mut attempts).await?,
             }
         }
-        Err(LedgerError::Contended { attempts })
     }
 
     /// How many of `codes` are new.
-    async fn add_some_codes(
+    async fn add_some_codes<P: Patience>(
         &self,
         reward: &Reward,
         codes: &[&VoucherCode],
+        author: &Author,
+        patience: &mut P,
     ) -> Result<usize, LedgerError> {
         let mut codes = codes.to_vec();
-        for _ in 0..ATTEMPTS_MAX {
+        let mut attempts = 0;
+        loop {
             if codes.is_empty() {
                 return Ok(0);
             }
             let mut writes = Vec::with_capacity(codes.len().saturating_mul(2));
             // Marks first: what fails says which code is known.
             for code in &codes {
-                writes.push(self.put_mark(reward, &Unique::Code((*code).clone()))?);
+                writes.push(self.put_mark(reward, &Unique::Code((*code).clone()), author)?);
             }
             for code in &codes {
                 writes.push(self.put_piece(reward, &Unique::Code((*code).clone()))?);
@@ -371,10 +409,9 @@ impl DynamoDbLedger {
                         is_new
                     });
                 }
-                Stocked::Raced => (),
+                Stocked::Raced => wait(patience, &mut attempts).await?,
             }
         }
-        Err(LedgerError::Contended { attempts: ATTEMPTS_MAX })
     }
 
     fn put_stock_change(
@@ -383,13 +420,20 @@ impl DynamoDbLedger {
         change: &StockChange,
         shard: u16,
     ) -> Result<TransactWriteItem, LedgerError> {
-        let key = Key::of_stock_change(&reward.spec().id, &change.key, shard);
-        self.put_new(&key, CHANGED, AttributeValue::S(text_of(change.by)))
+        let key = Key::of_stock_change(&reward.spec().id, change, shard);
+        let mut item = Item::from(written_by(&change.author));
+        item.insert(CHANGED.to_owned(), AttributeValue::S(text_of(change.by)));
+        self.put_new(&key, item)
     }
 
-    fn put_mark(&self, reward: &Reward, unique: &Unique) -> Result<TransactWriteItem, LedgerError> {
+    fn put_mark(
+        &self,
+        reward: &Reward,
+        unique: &Unique,
+        author: &Author,
+    ) -> Result<TransactWriteItem, LedgerError> {
         let (pieces, id) = place(reward, unique);
-        self.put_new(&Key::of_piece_mark(&pieces, &id), SERIAL, number(1))
+        self.put_new(&Key::of_piece_mark(&pieces, &id), written_by(author).into())
     }
 
     fn put_piece(
@@ -402,18 +446,12 @@ impl DynamoDbLedger {
             Unique::Code(code) => (CODE, AttributeValue::S(code.as_str().to_owned())),
             Unique::Serial(serial) => (SERIAL, number(serial)),
         };
-        self.put_new(&Key::of_piece(&pieces, &id), name, value)
+        self.put_new(&Key::of_piece(&pieces, &id), Item::from([(name.to_owned(), value)]))
     }
 
-    fn put_new(
-        &self,
-        key: &Key,
-        name: &str,
-        value: AttributeValue,
-    ) -> Result<TransactWriteItem, LedgerError> {
-        let mut item = item::version_attribute();
+    fn put_new(&self, key: &Key, mut item: Item) -> Result<TransactWriteItem, LedgerError> {
+        item.extend(item::version_attribute());
         item.extend(key.attributes());
-        item.insert(name.to_owned(), value);
         let put = Put::builder()
             .table_name(&self.tables.program)
             .set_item(Some(item))
@@ -626,6 +664,23 @@ impl DynamoDbLedger {
     }
 }
 
+/// Waits after a lost race.
+async fn wait<P: Patience>(patience: &mut P, attempts: &mut u32) -> Result<(), LedgerError> {
+    *attempts = attempts.saturating_add(1);
+    if patience.wait(*attempts).await {
+        return Ok(());
+    }
+    Err(LedgerError::Contended { attempts: *attempts })
+}
+
+/// The attributes of who made something, and when.
+fn written_by(author: &Author) -> [(String, AttributeValue); 2] {
+    [
+        (BY.to_owned(), AttributeValue::S(author.by.as_str().to_owned())),
+        (SINCE.to_owned(), number(author.at.as_millisecond())),
+    ]
+}
+
 /// Where a piece is.
 fn place(reward: &Reward, unique: &Unique) -> (ClaimKey, PieceId) {
     let (spec, id) = (reward.spec(), PieceId::of(unique));
@@ -650,6 +705,12 @@ pub(crate) fn reward(item: &Item) -> Result<Reward, LedgerError> {
     item::check_shape(item)?;
     let spec: RewardSpec = serde_json::from_str(item::text(item, BODY)?).map_err(corrupt)?;
     spec.try_into().map_err(corrupt)
+}
+
+/// The version of a reward in `item`.
+fn reward_version(item: &Item) -> Result<RewardVersion, LedgerError> {
+    let by = item::text(item, BY)?.try_into().map_err(corrupt)?;
+    Ok(RewardVersion { reward: reward(item)?, author: Author { by, at: instant(item, SINCE)? } })
 }
 
 /// The piece in `item`.

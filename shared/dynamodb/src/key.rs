@@ -4,11 +4,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
 use loyalty_domain::{
     code::ReferralCode,
-    id::{CommandId, Escaped, MemberId, NoteId, OrderId, RequestKey, RewardId},
+    id::{CommandId, Escaped, MemberId, NoteId, OrderId, RewardId},
     reward::PieceId,
 };
 use loyalty_ledger::{
     ClaimKey,
+    catalogue::StockChange,
     profile::{Identity, Signal},
 };
 use sha2::{Digest, Sha256};
@@ -85,9 +86,15 @@ impl Key {
     }
 
     /// Where it is noted what a request changed in a part of a reward's stock.
-    pub(crate) fn of_stock_change(reward: &RewardId, key: &RequestKey, shard: u16) -> Self {
+    pub(crate) fn of_stock_change(reward: &RewardId, change: &StockChange, shard: u16) -> Self {
         let pk = format!("S#changes#{}", Escaped(reward.as_str()));
-        Self::new(pk, format!("{}#{shard}", Escaped(key.as_str())))
+        let by = Escaped(change.author.by.as_str());
+        Self::new(pk, format!("{by}#{}#{shard}", Escaped(change.key.as_str())))
+    }
+
+    /// Where a version of a reward is, with who made it. Versions stand in their order.
+    pub(crate) fn of_reward_version(reward: &RewardId, version: u32) -> Self {
+        Self::new(format!("S#versions#{}", Escaped(reward.as_str())), format!("{version:010}"))
     }
 
     /// Where the serial numbers of a reward are counted.
@@ -127,7 +134,7 @@ impl Key {
 
     /// Where a note of staff about a member is.
     pub(crate) fn of_note(member_id: &MemberId, note: &NoteId) -> Self {
-        Self::new(member_partition(member_id), format!("{NOTE}{note}"))
+        Self::new(note_partition(member_id), note.to_string())
     }
 
     /// Where it is noted whose an identity is.
@@ -223,14 +230,17 @@ const PROFILE: &str = "P";
 const ACTIVATION: &str = "V";
 /// What the sort keys of friends begin with.
 pub(crate) const FRIEND: &str = "F#";
-/// What the sort keys of notes begin with.
-pub(crate) const NOTE: &str = "N#";
 /// The sort key of what is alone in its partition of the members table.
 const ALONE: &str = "E";
 
 /// The partition of a member, in the table of accounts and in that of persons.
 pub(crate) fn member_partition(member_id: &MemberId) -> String {
     format!("{MEMBER}{}", Escaped(member_id.as_str()))
+}
+
+/// The partition of all notes about a member.
+pub(crate) fn note_partition(member_id: &MemberId) -> String {
+    format!("N#{}", Escaped(member_id.as_str()))
 }
 
 /// The partition of all who have a signal.

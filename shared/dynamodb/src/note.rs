@@ -1,4 +1,4 @@
-//! Notes of staff, each an item beside the profile of the member whom it is about.
+//! Notes of staff, each an item in a partition of its member's notes: who writes them has no right on profiles.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -17,12 +17,12 @@ use crate::{
     append::PUT_ITEM,
     failed,
     item::{self, BODY, Item, corrupt, number},
-    key::{Key, NOTE, member_partition},
+    key::{Key, note_partition},
     profile::{SINCE, instant},
 };
 
 /// The attribute of who wrote something.
-const BY: &str = "w";
+pub(crate) const BY: &str = "w";
 
 impl Notes for DynamoDbLedger {
     async fn add_note(&self, note: &Note) -> Result<Noted, LedgerError> {
@@ -77,9 +77,8 @@ impl Notes for DynamoDbLedger {
                 .client
                 .query()
                 .table_name(self.members_table(QUERY)?)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :note)")
-                .expression_attribute_values(":pk", AttributeValue::S(member_partition(member_id)))
-                .expression_attribute_values(":note", AttributeValue::S(NOTE.to_owned()))
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(note_partition(member_id)))
                 .set_exclusive_start_key(from)
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -102,8 +101,7 @@ impl Notes for DynamoDbLedger {
 }
 
 fn read(member_id: &MemberId, found: &Item) -> Result<Note, LedgerError> {
-    let id = item::text(found, "sk")?;
-    let id = NoteId::try_from(id.strip_prefix(NOTE).unwrap_or(id)).map_err(corrupt)?;
+    let id = NoteId::try_from(item::text(found, "sk")?).map_err(corrupt)?;
     let by = item::text(found, BY)?.try_into().map_err(corrupt)?;
     let (at, text) = (instant(found, SINCE)?, item::text(found, BODY)?.to_owned());
     Ok(Note { id, member_id: member_id.clone(), by, at, text })

@@ -4,16 +4,19 @@
 
 use std::future::Future;
 
+use jiff::Timestamp;
 use loyalty_domain::{
-    id::{RequestKey, RewardId},
+    id::{ClientId, RequestKey, RewardId},
     points::OutOfRange,
     reward::{InvalidChange, Reward, VoucherCode},
 };
 
-use crate::{LedgerError, Reading};
+use crate::{LedgerError, Patience, Reading};
 
 /// How many rewards a page has at most.
 pub const REWARDS_MAX: u16 = 100;
+/// How many versions of a reward are read at most.
+pub const VERSIONS_MAX: u16 = 100;
 /// How many codes are uploaded in one call.
 pub const CODES_MAX: usize = 1_000;
 /// By how much stock is changed in one call.
@@ -40,25 +43,38 @@ pub trait Catalogue: Sync {
     ) -> impl Future<Output = Result<FoundRewards, LedgerError>> + Send;
 
     /// Keeps `reward`, if the one before it is the one that is kept; the first, if there is none.
+    ///
+    /// Each version stays in the reward's history, with who made it.
     fn save_reward(
         &self,
         reward: &Reward,
+        author: &Author,
     ) -> impl Future<Output = Result<RewardSaved, LedgerError>> + Send;
 
-    /// Changes what is left of `reward`, once for each key of `change`, however often it is asked.
+    /// The newest versions of a reward, the newest first; at most `limit`.
+    fn reward_versions(
+        &self,
+        id: &RewardId,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<RewardVersion>, LedgerError>> + Send;
+
+    /// Changes what is left of `reward`, once for each author and key of `change`, however often it is asked.
     ///
     /// Of a collectible, it makes the next serial numbers.
-    fn change_stock(
+    fn change_stock<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
+        patience: &mut P,
     ) -> impl Future<Output = Result<StockChanged, LedgerError>> + Send;
 
     /// Adds `codes` to a coupon whose codes are uploaded. A code that it has or ever had is not added again.
-    fn add_codes(
+    fn add_codes<P: Patience>(
         &self,
         reward: &Reward,
         codes: &[VoucherCode],
+        author: &Author,
+        patience: &mut P,
     ) -> impl Future<Output = Result<CodesAdded, LedgerError>> + Send;
 
     /// How many are left of `reward` in all; `None`: as many as are wanted.
@@ -86,9 +102,29 @@ pub enum RewardSaved {
     Raced,
 }
 
+/// Who of staff makes something of the catalogue, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Who.
+    pub by: ClientId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a reward was, from when on, and who made it so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RewardVersion {
+    /// What it was.
+    pub reward: Reward,
+    /// Who made it so, and when.
+    pub author: Author,
+}
+
 /// What staff do to a stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockChange {
+    /// Who does it. Their keys are their own.
+    pub author: Author,
     /// Under which they repeat it.
     pub key: RequestKey,
     /// How many are added.
@@ -163,6 +199,7 @@ pub enum RewardChanged {
 pub async fn change_reward<C: Catalogue>(
     catalogue: &C,
     reward: &Reward,
+    author: &Author,
 ) -> Result<RewardChanged, LedgerError> {
     let before = catalogue.find_reward(&reward.spec().id, Reading::Newest).await?;
     if before.as_ref() == Some(reward) {
@@ -171,7 +208,7 @@ pub async fn change_reward<C: Catalogue>(
     if let Err(invalid) = reward.check_follows(before.as_ref()) {
         return Ok(RewardChanged::Invalid(invalid));
     }
-    match catalogue.save_reward(reward).await? {
+    match catalogue.save_reward(reward, author).await? {
         RewardSaved::Now => Ok(RewardChanged::Now),
         RewardSaved::Raced => {
             let now = catalogue.find_reward(&reward.spec().id, Reading::Newest).await?;

@@ -14,7 +14,7 @@ use loyalty_domain::{
     command::{Command, Request},
     decide::{Held, Known},
     event::Event,
-    id::{CommandId, MemberId, OrderId, RequestKey, RewardId},
+    id::{ClientId, CommandId, MemberId, OrderId, RequestKey, RewardId},
     points::Points,
     redemption::RedemptionStatus,
     referral::{NamedCode, SignalKind, Suspicion},
@@ -24,7 +24,7 @@ use loyalty_domain::{
 use crate::{
     ACCOUNTS_MAX, ALIASES_MAX, AccountChange, Answer, Appended, Beside, CLAIMS_MAX, Change, Claim,
     ClaimCondition, ClaimKey, Entry, Ledger, LedgerError, Loaded, Reading, Revision,
-    catalogue::StockStep,
+    catalogue::{RewardVersion, StockStep},
     due::{DueMembers, DuePlace, DueWork},
     hold,
     members::{FoundMembers, Members, MembersPlace},
@@ -55,7 +55,8 @@ struct Kept {
     pieces: HashMap<ClaimKey, BTreeMap<PieceId, Unique>>,
     known_pieces: HashSet<(ClaimKey, PieceId)>,
     serials: HashMap<RewardId, u64>,
-    stock_changes: HashMap<(RewardId, RequestKey), StockStep>,
+    reward_versions: HashMap<RewardId, Vec<RewardVersion>>,
+    stock_changes: HashMap<(RewardId, ClientId, RequestKey), StockStep>,
     signals: HashMap<(SignalKind, KeyedHash), BTreeSet<MemberId>>,
 }
 

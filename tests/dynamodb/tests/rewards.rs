@@ -21,7 +21,7 @@ use loyalty_ledger::{
 use loyalty_tests_dynamodb::{Engine, Fault, Wire};
 use loyalty_tests_ledger::{
     order, program,
-    rewards::{code, issued, offer, redeem, refusal, reward, step},
+    rewards::{code, editor, issued, offer, redeem, refusal, reward, step},
     spend,
 };
 use tokio::task::JoinSet;
@@ -110,7 +110,7 @@ async fn drop_of(spec: RewardSpec, pieces: u64, members_count: usize) -> (Reward
     let reward = offer(&ledger, spec, if is_uploaded { 0 } else { pieces }).await;
     if is_uploaded {
         let codes: Vec<_> = (0..u32::try_from(pieces).unwrap()).map(code).collect();
-        ledger.add_codes(&reward, &codes).await.unwrap();
+        ledger.add_codes(&reward, &codes, &editor(), &mut Attempts(16)).await.unwrap();
     }
     members(&ledger, members_count).await;
     disturb(&wire);

@@ -32,7 +32,7 @@ use loyalty_ledger::{
     Attempts, Entry, Ledger, Reading, catalogue::Catalogue as _, execute, statement::Accounts,
 };
 use loyalty_tests_dynamodb::{Engine, members_table};
-use loyalty_tests_ledger::rewards::{offer, reward};
+use loyalty_tests_ledger::rewards::{editor, offer, reward};
 use serde_json::{Value, json};
 
 /// Every event, and what may become of points.
@@ -540,7 +540,10 @@ async fn fill_catalogue(ledger: &DynamoDbLedger) {
         let is_coupon = spec.id.as_str() == "coupon";
         let reward = offer(ledger, spec, stock).await;
         if is_coupon {
-            ledger.add_codes(&reward, &["WINTER-1".try_into().unwrap()]).await.unwrap();
+            ledger
+                .add_codes(&reward, &["WINTER-1".try_into().unwrap()], &editor(), &mut Attempts(16))
+                .await
+                .unwrap();
         }
     }
 }

@@ -81,6 +81,7 @@ pub async fn every_ledger<L: Ledger + Accounts + Catalogue + DueWork + Members>(
     merges::a_merge_is_undone_once_and_the_names_part(&empty()).await;
     merges::what_makes_no_sense_is_refused_by_name(&empty()).await;
     rewards::a_reward_is_kept_version_by_version(&empty()).await;
+    rewards::each_version_of_a_reward_is_kept_with_who_made_it(&empty()).await;
     rewards::what_a_reward_is_never_changes(&empty()).await;
     rewards::rewards_are_found_page_by_page(&empty()).await;
     rewards::stock_changes_once_for_each_key(&empty()).await;

@@ -18,8 +18,8 @@ use loyalty_domain::{
 use loyalty_ledger::{
     Answer, Answered, Attempts, Entry, Ledger, Reading,
     catalogue::{
-        Catalogue, CodesAdded, RewardChanged, RewardSaved, StockChange, StockChanged, StockStep,
-        change_reward,
+        Author, Catalogue, CodesAdded, RewardChanged, RewardSaved, RewardVersion, StockChange,
+        StockChanged, StockStep, change_reward,
     },
     execute,
 };
@@ -83,20 +83,31 @@ pub fn step(
 /// Keeps `spec` in the catalogue, with so many of it where it is counted or numbered.
 pub async fn offer(ledger: &impl Catalogue, spec: RewardSpec, stock: u64) -> Reward {
     let reward = Reward::try_from(spec).unwrap();
-    assert_eq!(change_reward(ledger, &reward).await.unwrap(), RewardChanged::Now);
+    assert_eq!(change_reward(ledger, &reward, &editor()).await.unwrap(), RewardChanged::Now);
     if stock > 0 {
-        let changed = ledger.change_stock(&reward, &add("first", stock)).await.unwrap();
+        let changed =
+            ledger.change_stock(&reward, &add("first", stock), &mut Attempts(16)).await.unwrap();
         assert_eq!(changed, StockChanged::Now);
     }
     reward
 }
 
+/// Who makes the catalogue.
+pub fn editor() -> Author {
+    author("erin", 0)
+}
+
+fn author(by: &str, second: i64) -> Author {
+    Author { by: ClientId::try_from(by).unwrap(), at: instant(second) }
+}
+
 fn add(key: &str, by: u64) -> StockChange {
-    StockChange { key: RequestKey::try_from(key).unwrap(), by: StockStep::Add(by) }
+    let key = RequestKey::try_from(key).unwrap();
+    StockChange { author: editor(), key, by: StockStep::Add(by) }
 }
 
 fn remove(key: &str, by: u64) -> StockChange {
-    StockChange { key: RequestKey::try_from(key).unwrap(), by: StockStep::Remove(by) }
+    StockChange { by: StockStep::Remove(by), ..add(key, by) }
 }
 
 /// What was issued by `entry`.
@@ -130,12 +141,12 @@ pub(crate) async fn a_reward_is_kept_version_by_version(ledger: &impl Catalogue)
     let first = offer(ledger, reward("mug", RewardKind::Goods, 100, 4), 0).await;
     let id = &first.spec().id;
 
-    let again = change_reward(ledger, &first).await.unwrap();
+    let again = change_reward(ledger, &first, &editor()).await.unwrap();
     let paused = first.with_status(RewardStatus::Paused).unwrap();
-    let changed = change_reward(ledger, &paused).await.unwrap();
+    let changed = change_reward(ledger, &paused, &editor()).await.unwrap();
     let late = first.with_status(RewardStatus::Draft).unwrap();
-    let late_change = change_reward(ledger, &late).await.unwrap();
-    let raced = ledger.save_reward(&late).await.unwrap();
+    let late_change = change_reward(ledger, &late, &editor()).await.unwrap();
+    let raced = ledger.save_reward(&late, &editor()).await.unwrap();
 
     assert_eq!(again, RewardChanged::Before);
     assert_eq!(changed, RewardChanged::Now);
@@ -144,6 +155,34 @@ pub(crate) async fn a_reward_is_kept_version_by_version(ledger: &impl Catalogue)
     assert_eq!(ledger.find_reward(id, Reading::Newest).await.unwrap(), Some(paused));
     let nobody = RewardId::try_from("nothing").unwrap();
     assert_eq!(ledger.find_reward(&nobody, Reading::Newest).await.unwrap(), None);
+}
+
+pub(crate) async fn each_version_of_a_reward_is_kept_with_who_made_it(ledger: &impl Catalogue) {
+    let first = Reward::try_from(reward("mug", RewardKind::Goods, 100, 4)).unwrap();
+    let paused = first.with_status(RewardStatus::Paused).unwrap();
+    let active = paused.with_status(RewardStatus::Active).unwrap();
+    let other = Reward::try_from(reward("mug#2", RewardKind::Goods, 100, 4)).unwrap();
+    let id = &first.spec().id;
+    let made =
+        [(&first, "erin", 1), (&paused, "frank", 2), (&active, "erin", 3), (&other, "gus", 4)];
+    for (reward, by, second) in made {
+        let changed = change_reward(ledger, reward, &author(by, second)).await.unwrap();
+        assert_eq!(changed, RewardChanged::Now);
+    }
+    // Who asks again, or too late, made nothing.
+    change_reward(ledger, &active, &author("late", 5)).await.unwrap();
+    change_reward(ledger, &first, &author("late", 6)).await.unwrap();
+
+    let all = ledger.reward_versions(id, 10).await.unwrap();
+    let newest = ledger.reward_versions(id, 2).await.unwrap();
+
+    let version = |(reward, by, second): (&Reward, &str, i64)| RewardVersion {
+        reward: reward.clone(),
+        author: author(by, second),
+    };
+    let [a, b, c, _] = made.map(version);
+    assert_eq!(all, [c.clone(), b.clone(), a]);
+    assert_eq!(newest, [c, b]);
 }
 
 pub(crate) async fn what_a_reward_is_never_changes(ledger: &impl Catalogue) {
@@ -167,7 +206,7 @@ pub(crate) async fn what_a_reward_is_never_changes(ledger: &impl Catalogue) {
             RewardChanged::Invalid(InvalidChange::Retired),
         ),
     ] {
-        assert_eq!(change_reward(ledger, reward).await.unwrap(), expected);
+        assert_eq!(change_reward(ledger, reward, &editor()).await.unwrap(), expected);
     }
 }
 
@@ -198,27 +237,35 @@ pub(crate) async fn stock_changes_once_for_each_key(ledger: &impl Catalogue) {
     let free = offer(ledger, reward("free", RewardKind::FreeShipping, 100, 0), 0).await;
     let left = async || ledger.remaining(&mug).await.unwrap();
 
-    let again = ledger.change_stock(&mug, &add("first", 10)).await.unwrap();
-    let other = ledger.change_stock(&mug, &add("first", 11)).await.unwrap();
-    let taken = ledger.change_stock(&mug, &remove("first", 10)).await.unwrap();
+    let again = ledger.change_stock(&mug, &add("first", 10), &mut Attempts(16)).await.unwrap();
+    let other = ledger.change_stock(&mug, &add("first", 11), &mut Attempts(16)).await.unwrap();
+    let taken = ledger.change_stock(&mug, &remove("first", 10), &mut Attempts(16)).await.unwrap();
     assert_eq!(
         (again, other, taken),
         (StockChanged::Before, StockChanged::Reused, StockChanged::Reused)
     );
     assert_eq!(left().await, Some(10));
 
-    let more = ledger.change_stock(&mug, &add("second", 3)).await.unwrap();
-    let less = ledger.change_stock(&mug, &remove("third", 12)).await.unwrap();
-    let again = ledger.change_stock(&mug, &remove("third", 12)).await.unwrap();
+    let more = ledger.change_stock(&mug, &add("second", 3), &mut Attempts(16)).await.unwrap();
+    let less = ledger.change_stock(&mug, &remove("third", 12), &mut Attempts(16)).await.unwrap();
+    let again = ledger.change_stock(&mug, &remove("third", 12), &mut Attempts(16)).await.unwrap();
     assert_eq!((more, less, again), (StockChanged::Now, StockChanged::Now, StockChanged::Before));
     assert_eq!(left().await, Some(1));
 
-    let too_much = ledger.change_stock(&mug, &remove("fourth", 2)).await.unwrap();
+    // A key of somebody else's is another one.
+    let others = StockChange { author: author("frank", 0), ..add("first", 2) };
+    let theirs = ledger.change_stock(&mug, &others, &mut Attempts(16)).await.unwrap();
+    let back = ledger.change_stock(&mug, &remove("sixth", 2), &mut Attempts(16)).await.unwrap();
+    assert_eq!((theirs, back), (StockChanged::Now, StockChanged::Now));
+
+    let too_much =
+        ledger.change_stock(&mug, &remove("fourth", 2), &mut Attempts(16)).await.unwrap();
     assert_eq!(too_much, StockChanged::Less { left: 1 });
-    let too_many = ledger.change_stock(&mug, &add("fifth", u64::MAX)).await.unwrap();
+    let too_many =
+        ledger.change_stock(&mug, &add("fifth", u64::MAX), &mut Attempts(16)).await.unwrap();
     assert_eq!(too_many, StockChanged::TooMany { most: 1_000_000 });
     assert_eq!(left().await, Some(1));
-    let unlimited = ledger.change_stock(&free, &add("first", 1)).await.unwrap();
+    let unlimited = ledger.change_stock(&free, &add("first", 1), &mut Attempts(16)).await.unwrap();
     assert_eq!(unlimited, StockChanged::NotCounted);
     assert_eq!(ledger.remaining(&free).await.unwrap(), None);
 }
@@ -231,8 +278,8 @@ pub(crate) async fn a_code_is_added_once_and_never_again(ledger: &(impl Catalogu
 
     let mut twice = codes.get(..60).unwrap().to_vec();
     twice.push(code(0));
-    let first = ledger.add_codes(&coupon, &twice).await.unwrap();
-    let second = ledger.add_codes(&coupon, &codes).await.unwrap();
+    let first = ledger.add_codes(&coupon, &twice, &editor(), &mut Attempts(16)).await.unwrap();
+    let second = ledger.add_codes(&coupon, &codes, &editor(), &mut Attempts(16)).await.unwrap();
     assert_eq!(first, CodesAdded::Now { added: 60, known: 1 });
     assert_eq!(second, CodesAdded::Now { added: 60, known: 60 });
     assert_eq!(ledger.remaining(&coupon).await.unwrap(), Some(120));
@@ -240,20 +287,26 @@ pub(crate) async fn a_code_is_added_once_and_never_again(ledger: &(impl Catalogu
     now(answer(ledger, &order("o1", "m1", 5_000, 0)).await);
     let entry = now(answer(ledger, &redeem("k1", "m1", "coupon", 1)).await);
     let Some(Unique::Code(taken)) = &issued(&entry).unique else { panic!("{entry:?}") };
-    let third = ledger.add_codes(&coupon, std::slice::from_ref(taken)).await.unwrap();
+    let third = ledger
+        .add_codes(&coupon, std::slice::from_ref(taken), &editor(), &mut Attempts(16))
+        .await
+        .unwrap();
     assert_eq!(third, CodesAdded::Now { added: 0, known: 1 });
     assert_eq!(ledger.remaining(&coupon).await.unwrap(), Some(119));
 
-    assert_eq!(ledger.add_codes(&mug, &codes).await.unwrap(), CodesAdded::NoCodes);
-    let counted = ledger.change_stock(&coupon, &add("first", 1)).await.unwrap();
+    assert_eq!(
+        ledger.add_codes(&mug, &codes, &editor(), &mut Attempts(16)).await.unwrap(),
+        CodesAdded::NoCodes
+    );
+    let counted = ledger.change_stock(&coupon, &add("first", 1), &mut Attempts(16)).await.unwrap();
     assert_eq!(counted, StockChanged::NotCounted);
 }
 
 pub(crate) async fn serial_numbers_go_on_where_they_ended(ledger: &(impl Catalogue + Ledger)) {
     let badge = offer(ledger, reward("badge", RewardKind::Collectible, 1, 2), 130).await;
-    let more = ledger.change_stock(&badge, &add("second", 20)).await.unwrap();
-    let again = ledger.change_stock(&badge, &add("first", 130)).await.unwrap();
-    let fewer = ledger.change_stock(&badge, &remove("third", 1)).await.unwrap();
+    let more = ledger.change_stock(&badge, &add("second", 20), &mut Attempts(16)).await.unwrap();
+    let again = ledger.change_stock(&badge, &add("first", 130), &mut Attempts(16)).await.unwrap();
+    let fewer = ledger.change_stock(&badge, &remove("third", 1), &mut Attempts(16)).await.unwrap();
     assert_eq!(
         (more, again, fewer),
         (StockChanged::Now, StockChanged::Before, StockChanged::NotCounted)

@@ -196,6 +196,8 @@ const ACCRUE_SETTINGS: &str = "/Resources/AccruePointsFunction/Properties/Enviro
 const ORDERS_EVENT: &str = "/Resources/AccruePointsFunction/Properties/Events/Orders/Properties";
 const ACCRUE_STATEMENTS: &str =
     "/Resources/AccruePointsRole/Properties/Policies/0/PolicyDocument/Statement";
+const STAFF_STATEMENTS: &str =
+    "/Resources/StaffApiRole/Properties/Policies/0/PolicyDocument/Statement";
 const STREAM_EVENT: &str = "/Resources/PublishEventsFunction/Properties/Events/Entries/Properties";
 const PUBLISH_STATEMENTS: &str =
     "/Resources/PublishEventsRole/Properties/Policies/0/PolicyDocument/Statement";
@@ -912,12 +914,14 @@ fn keys_alone(keys: &[&str]) -> Value {
 /// codes, and rewards. Programs are under none of these.
 const PIECES: [&str; 1] = ["S#*"];
 const CATALOG: [&str; 2] = ["R#*", "S#*"];
+/// What of the table of members who writes notes reaches. Profiles are under none of these.
+const NOTES: [&str; 1] = ["N#*"];
 
 /// Whether a statement says what is allowed, and nothing else. Some rights are only for a part of a table, and for
 /// nothing without their condition.
 fn is_plain(statement: &Value) -> bool {
     let known = ["Effect", "Action", "Resource"];
-    let parts = [codes_alone(), keys_alone(&PIECES), keys_alone(&CATALOG)];
+    let parts = [codes_alone(), keys_alone(&PIECES), keys_alone(&CATALOG), keys_alone(&NOTES)];
     let is_known =
         |it: &str| known.contains(&it) || it == "Condition" && parts.contains(&statement[it]);
     text(statement, "/Effect") == "Allow" && entries(statement, "").all(|(it, _)| is_known(it))
@@ -1068,15 +1072,15 @@ fn no_function_writes_a_program_and_few_what_only_so_many_may_have() {
     }
 
     let redeem = "/Resources/RedeemPointsRole/Properties/Policies/0/PolicyDocument/Statement/2";
-    let staff = "/Resources/StaffApiRole/Properties/Policies/0/PolicyDocument/Statement/2";
+    let staff = format!("{STAFF_STATEMENTS}/2");
     let programs = json!({ "Fn::GetAtt": "ProgramTable.Arn" });
     check(
         rule,
         &[
             (redeem, "Condition", Value::Null),
             (redeem, "Condition", keys_alone(&CATALOG)),
-            (staff, "Condition", keys_alone(&["P"])),
-            (staff, "Condition", Value::Null),
+            (&staff, "Condition", keys_alone(&["P"])),
+            (&staff, "Condition", Value::Null),
             (&format!("{ACCRUE_STATEMENTS}/0"), "Resource", programs),
         ],
     );
@@ -1231,6 +1235,12 @@ fn personal_data_is_in_one_table_that_few_reach_and_nothing_copies() {
                 wrongs.push("accrue-points may read more of members than codes".to_owned());
             }
         }
+        for statement in items(template, STAFF_STATEMENTS) {
+            let is_limited = statement["Condition"] == keys_alone(&NOTES);
+            if is_limited != (statement["Resource"] == members) {
+                wrongs.push("staff-api reaches more of members than notes".to_owned());
+            }
+        }
         for (name, properties) in functions(template) {
             let stem = name.strip_suffix("Function").unwrap_or(name);
             let setting = &properties["Environment"]["Variables"]["MEMBERS_TABLE_NAME"];
@@ -1258,7 +1268,9 @@ fn personal_data_is_in_one_table_that_few_reach_and_nothing_copies() {
         rule,
         &[
             (&codes, "Condition", Value::Null),
-            (&codes, "Condition", wider),
+            (&codes, "Condition", wider.clone()),
+            (&format!("{STAFF_STATEMENTS}/3"), "Condition", Value::Null),
+            (&format!("{STAFF_STATEMENTS}/3"), "Condition", wider),
             (&codes, "Action", json!(["dynamodb:BatchGetItem", "dynamodb:PutItem"])),
             (&format!("{ACCRUE_STATEMENTS}/0"), "Condition", codes_alone()),
             (reward, "Action", json!("dynamodb:DeleteItem")),

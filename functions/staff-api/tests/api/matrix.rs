@@ -14,6 +14,7 @@ fn body(operation: Operation) -> Value {
         Operation::Notes
         | Operation::Proposals
         | Operation::Reward
+        | Operation::RewardVersions
         | Operation::PauseReward
         | Operation::ResumeReward
         | Operation::RetireReward => Value::Null,
@@ -36,6 +37,7 @@ const BY_HAND: &[&str] = &[
     "nnssss+ssu POST /v1/members/{id}/merge",
     "nnssss+ssu POST /v1/members/{id}/merge/undo",
     "nnss+ss+su GET /v1/rewards/{reward_id}",
+    "nnss+ss+su GET /v1/rewards/{reward_id}/versions",
     "nnsssss+su PUT /v1/rewards/{reward_id}",
     "nnsssss+su POST /v1/rewards/{reward_id}/pause",
     "nnsssss+su POST /v1/rewards/{reward_id}/resume",

@@ -86,6 +86,39 @@ async fn a_reward_is_made_changed_stopped_and_retired_version_by_version() {
 }
 
 #[tokio::test]
+async fn what_a_reward_was_is_read_with_who_made_it_so() {
+    let shop = Shop::with_members(&json!({})).await;
+    assert_problem(&ask(&shop, "GET", "/versions", None).await, ProblemKind::NotFound);
+    let mut dearer = cup(2);
+    dearer["points"] = json!(120);
+    ask(&shop, "PUT", "", Some(&cup(1))).await;
+    ask(&shop, "PUT", "", Some(&dearer)).await;
+    let pause = Asked::new(
+        &as_person("p2", CATALOG),
+        &format!("POST {ROUTE}/pause"),
+        "/v1/rewards/cup/pause",
+    );
+    let paused = shop.ask(pause).await;
+
+    let answer = ask(&shop, "GET", "/versions", None).await;
+
+    let versions = answer.body["versions"].as_array().unwrap();
+    let said = |it: &Value| {
+        let reward = &it["reward"];
+        json!([it["by"], reward["version"], reward["points"], reward["status"]])
+    };
+    assert_eq!(
+        versions.iter().map(said).collect::<Vec<_>>(),
+        [
+            json!(["p2", 3, 120, "paused"]),
+            json!(["p1", 2, 120, "active"]),
+            json!(["p1", 1, 100, "active"])
+        ]
+    );
+    assert_eq!(versions[0]["reward"], paused.body["reward"]);
+}
+
+#[tokio::test]
 async fn stock_changes_once_for_each_key() {
     let shop = Shop::with_members(&json!({})).await;
     ask(&shop, "PUT", "", Some(&cup(1))).await;

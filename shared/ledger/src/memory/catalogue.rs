@@ -10,10 +10,10 @@ use loyalty_domain::{
 
 use super::{Kept, MemoryLedger};
 use crate::{
-    ClaimKey, LedgerError, Reading,
+    ClaimKey, LedgerError, Patience, Reading,
     catalogue::{
-        CODES_MAX, Catalogue, CodesAdded, FoundRewards, RewardSaved, SERIALS_MAX, STOCK_CHANGE_MAX,
-        StockChange, StockChanged, StockStep, shares,
+        Author, CODES_MAX, Catalogue, CodesAdded, FoundRewards, RewardSaved, RewardVersion,
+        SERIALS_MAX, STOCK_CHANGE_MAX, StockChange, StockChanged, StockStep, shares,
     },
 };
 
@@ -40,7 +40,11 @@ impl Catalogue for MemoryLedger {
         Ok(FoundRewards { rewards, next })
     }
 
-    async fn save_reward(&self, reward: &Reward) -> Result<RewardSaved, LedgerError> {
+    async fn save_reward(
+        &self,
+        reward: &Reward,
+        author: &Author,
+    ) -> Result<RewardSaved, LedgerError> {
         let mut kept = self.kept();
         let id = &reward.spec().id;
         let before = kept.rewards.get(id).map_or(0, |it| it.spec().version);
@@ -48,13 +52,26 @@ impl Catalogue for MemoryLedger {
             return Ok(RewardSaved::Raced);
         }
         kept.rewards.insert(id.clone(), reward.clone());
+        let version = RewardVersion { reward: reward.clone(), author: author.clone() };
+        kept.reward_versions.entry(id.clone()).or_default().push(version);
         Ok(RewardSaved::Now)
     }
 
-    async fn change_stock(
+    async fn reward_versions(
+        &self,
+        id: &RewardId,
+        limit: u16,
+    ) -> Result<Vec<RewardVersion>, LedgerError> {
+        let kept = self.kept();
+        let versions = kept.reward_versions.get(id).into_iter().flatten().rev();
+        Ok(versions.take(limit.into()).cloned().collect())
+    }
+
+    async fn change_stock<P: Patience>(
         &self,
         reward: &Reward,
         change: &StockChange,
+        _: &mut P,
     ) -> Result<StockChanged, LedgerError> {
         let mut kept = self.kept();
         let spec = reward.spec();
@@ -67,7 +84,7 @@ impl Catalogue for MemoryLedger {
                 (STOCK_CHANGE_MAX, !spec.kind.is_of_pieces())
             }
         };
-        let name = (spec.id.clone(), change.key.clone());
+        let name = (spec.id.clone(), change.author.by.clone(), change.key.clone());
         if let Some(before) = kept.stock_changes.get(&name) {
             let is_same = *before == change.by;
             return Ok(if is_same { StockChanged::Before } else { StockChanged::Reused });
@@ -105,10 +122,12 @@ impl Catalogue for MemoryLedger {
         Ok(StockChanged::Now)
     }
 
-    async fn add_codes(
+    async fn add_codes<P: Patience>(
         &self,
         reward: &Reward,
         codes: &[VoucherCode],
+        _: &Author,
+        _: &mut P,
     ) -> Result<CodesAdded, LedgerError> {
         let spec = reward.spec();
         if spec.kind != (RewardKind::Coupon { codes: CodeSource::Uploaded }) {

@@ -32,7 +32,7 @@ use loyalty_domain::{
 };
 use loyalty_ledger::{
     Answer, Answered, Attempts, Entry,
-    catalogue::{Catalogue as _, StockChange, StockStep, change_reward},
+    catalogue::{Author, Catalogue as _, StockChange, StockStep, change_reward},
     execute,
     memory::MemoryLedger,
 };
@@ -129,6 +129,7 @@ fn history_of_rewards() -> Vec<Entry> {
     let member = || MemberId::try_from("member-9c1f").unwrap();
     let at = |it: &str| -> Timestamp { it.parse().unwrap() };
     let ledger = MemoryLedger::default();
+    let author = Author { by: "erin".try_into().unwrap(), at: at("2026-01-01T00:00:00Z") };
     for (id, kind) in [
         ("coupon-5", json!({"coupon": {"codes": "generated"}})),
         ("tea-cup", json!("goods")),
@@ -142,10 +143,12 @@ fn history_of_rewards() -> Vec<Entry> {
             "texts": {"en": {"name": id}}
         });
         let reward: Reward = serde_json::from_value(reward).unwrap();
-        pollster::block_on(change_reward(&ledger, &reward)).unwrap();
+        pollster::block_on(change_reward(&ledger, &reward, &author)).unwrap();
         if is_cup {
             let (key, by) = (RequestKey::try_from("first").unwrap(), StockStep::Add(5));
-            pollster::block_on(ledger.change_stock(&reward, &StockChange { key, by })).unwrap();
+            let change = StockChange { author: author.clone(), key, by };
+            let mut once = Attempts(1);
+            pollster::block_on(ledger.change_stock(&reward, &change, &mut once)).unwrap();
         }
     }
     let mut paid = received("order.paid.full.envelope.json");
