@@ -16,14 +16,15 @@ use loyalty_domain::{
     points::Points,
     program::Program,
 };
-use loyalty_dynamodb::DynamoDbLedger;
+use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_ledger::{
-    Answer, Answered, Attempts, Reading, execute,
+    Answer, Answered, Attempts, LedgerError, Reading, execute,
     statement::{Accounts, statement},
 };
 use loyalty_tests_dynamodb::{Engine, Fault, Wire};
 use loyalty_tests_ledger::{
     friends::{day, enroll, program},
+    history::undo,
     member,
 };
 use serde_json::json;
@@ -34,15 +35,19 @@ struct Shop {
     ledger: DynamoDbLedger,
     wire: Arc<Wire>,
     program: Program,
-    _engine: Engine,
+    engine: Engine,
 }
 
 impl Shop {
     async fn new() -> Self {
         let engine = Engine::start();
-        let (ledger, wire) = engine.ledger();
+        Self::in_tables(engine.tables(), engine).await
+    }
+
+    async fn in_tables(tables: Tables, engine: Engine) -> Self {
+        let (ledger, wire) = engine.ledger_in(tables);
         let change = json!({"transfers": {}, "adjustments": {"approval_above": 1_000}});
-        let shop = Self { ledger, wire, program: program(&change), _engine: engine };
+        let shop = Self { ledger, wire, program: program(&change), engine };
         for id in ["ann", "bob"] {
             shop.accepts(&enroll(id, 0, None)).await;
         }
@@ -208,6 +213,49 @@ async fn a_refused_gift_stays_refused_whatever_becomes_of_the_other() {
     shop.accepts(&gives("k2", "ann", "eve", 1)).await;
     assert!(matches!(shop.post(&gives("k", "ann", "eve", 1)).await, Answered::Before(_)));
     assert_eq!(shop.available("eve").await, 1);
+}
+
+#[tokio::test]
+async fn a_function_that_may_not_see_persons_lets_members_give() {
+    let engine = Engine::start();
+    let tables = engine.tables();
+    let shop = Shop::in_tables(tables.clone(), engine).await;
+    // As redeem-points has it.
+    let (blind, _) = shop.engine.ledger_without_members_in(tables);
+
+    let answered =
+        execute(&blind, &shop.program, &mut Attempts(9), &gives("k", "ann", "bob", 30)).await;
+
+    let Ok(Answered::Now(entry)) = answered else { panic!("{answered:?}") };
+    assert!(matches!(entry.answer, Answer::Accepted(_)), "{entry:?}");
+    assert_eq!((shop.available("ann").await, shop.available("bob").await), (70, 30));
+}
+
+#[tokio::test]
+async fn a_name_that_is_one_no_more_leads_to_nobodys_points() {
+    let shop = Shop::new().await;
+    shop.accepts(&enroll("cat", 0, None)).await;
+    shop.accepts(&gives("b", "ann", "bob", 60)).await;
+    let (staff, reason) = (ClientId::try_from("kim").unwrap(), "one_person".try_into().unwrap());
+    let merge =
+        Request::merge(staff.clone(), key("m"), member("ann"), day(1), member("bob"), reason);
+    shop.accepts(&merge).await;
+    assert_eq!(shop.available("bob").await, 100);
+
+    // Ann's app asks while ann is a name for bob, loses a race and gives up; staff part them; the app asks again, and
+    // its first reading is as old as its first try.
+    let gift = gives("k", "ann", "cat", 50);
+    shop.wire.disturb_once("TransactWriteItems", Fault::Conflict);
+    let lost = execute(&shop.ledger, &shop.program, &mut Attempts(1), &gift).await;
+    assert!(matches!(lost, Err(LedgerError::Contended { .. })), "{lost:?}");
+    shop.accepts(&undo(staff, key("u"), &merge, day(1))).await;
+    shop.wire.disturb_once("BatchGetItem", Fault::Stale);
+    let refused = shop.refuses(&gift).await;
+
+    let (available, requested) = (points(40), points(50));
+    assert_eq!(refused, Rejection::InsufficientPoints { available, requested });
+    assert_eq!((shop.available("ann").await, shop.available("bob").await), (40, 60));
+    assert_eq!(shop.available("cat").await, 0);
 }
 
 #[tokio::test]

@@ -86,6 +86,23 @@ async fn a_reward_is_made_changed_stopped_and_retired_version_by_version() {
 }
 
 #[tokio::test]
+async fn a_draft_without_a_name_is_not_taken_up_and_stands_in_nobodys_way() {
+    let shop = Shop::with_members(&json!({})).await;
+    let mut draft = cup(1);
+    draft["status"] = json!("draft");
+    draft["texts"] = json!({});
+    assert_eq!(ask(&shop, "PUT", "", Some(&draft)).await.status, 200);
+
+    for act in ["/resume", "/pause"] {
+        assert_mistake(&ask(&shop, "POST", act, None).await, "texts");
+        assert_eq!(ask(&shop, "GET", "", None).await.body["reward"]["status"], "draft");
+    }
+    let retired = ask(&shop, "POST", "/retire", None).await;
+    assert_eq!((retired.status, &retired.body["reward"]["status"]), (200, &json!("retired")));
+    assert_eq!(ask(&shop, "GET", "", None).await, retired);
+}
+
+#[tokio::test]
 async fn what_a_reward_was_is_read_with_who_made_it_so() {
     let shop = Shop::with_members(&json!({})).await;
     assert_problem(&ask(&shop, "GET", "/versions", None).await, ProblemKind::NotFound);
