@@ -266,7 +266,6 @@ pub(crate) fn refusal(rejection: &Rejection) -> Refused {
         | Rejection::OwnAccount
         | Rejection::ReceiverNotActive
         | Rejection::AccountTooNew { .. }
-        | Rejection::FewerThanLeast { .. }
         | Rejection::TransferCapReached { .. }
         | Rejection::NoSuchAdjustment
         | Rejection::ApproverIsRequester

@@ -17,6 +17,7 @@ use loyalty_domain::{
 use loyalty_ledger::{Answer, Patience, Reading, program::Programs};
 use loyalty_runtime::api::{
     Answered, Asked, Refused,
+    caller::Caller,
     respond::{refusal, wrong_body},
     write::shown,
 };
@@ -82,12 +83,16 @@ where
         Answered::new(&shown(&*self.writer.decide(&request).await?)?)
     }
 
-    /// Lets points go that are held, and shows the entry.
+    /// Lets points go that are held, for the shop those that were captured, too, and shows the entry.
     pub(crate) async fn release(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
         let ReleasePoints {} = ReleasePoints::read(&asked.body).map_err(wrong_body)?;
         let (member, at) = (asked.member()?.clone(), self.writer.now());
         let (client, key, hold) = (asked.client()?, asked.key()?, asked.other::<HoldId>()?);
         let request = Request::release(client, key, member, at, hold);
+        let request = match asked.caller {
+            Caller::Member(_) => request,
+            Caller::Service { .. } | Caller::Staff { .. } => request.with_captured(),
+        };
         Answered::new(&shown(&*self.writer.decide(&request).await?)?)
     }
 }

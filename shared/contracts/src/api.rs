@@ -2291,7 +2291,6 @@ pub const fn reason(rejection: &Rejection) -> &'static str {
         Rejection::MonthNotReached { .. } => "month_not_reached",
         Rejection::HoldTooLong { .. } => "hold_too_long",
         Rejection::AmountIsZero => "amount_is_zero",
-        Rejection::FewerThanLeast { .. } => "fewer_than_least",
         Rejection::TransferCapReached { .. } => "transfer_cap_reached",
         Rejection::NoSuchAdjustment => "no_such_adjustment",
         Rejection::ApproverIsRequester => "approver_is_requester",

@@ -128,6 +128,8 @@ pub enum ReleasedBy {
     NotNeeded,
     /// The hold ended by itself.
     Ended,
+    /// Somebody asked for it after its points were used by call, and before any order named it.
+    CaptureUndone,
 }
 
 impl From<ReleaseCause> for ReleasedBy {
@@ -136,6 +138,7 @@ impl From<ReleaseCause> for ReleasedBy {
             ReleaseCause::Asked => Self::Asked,
             ReleaseCause::NotNeeded => Self::NotNeeded,
             ReleaseCause::Ended { .. } => Self::Ended,
+            ReleaseCause::CaptureUndone => Self::CaptureUndone,
         }
     }
 }
@@ -147,6 +150,7 @@ impl ReleasedBy {
             Self::Asked => "asked",
             Self::NotNeeded => "not_needed",
             Self::Ended => "ended",
+            Self::CaptureUndone => "capture_undone",
         }
     }
 }

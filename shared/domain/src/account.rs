@@ -696,7 +696,7 @@ impl Account {
         let filled = self.lots_filled;
         self.lots_filled = filled.checked_add(1).ok_or(OutOfRange)?;
         if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id) {
-            (lot.points, lot.filled) = (points, filled);
+            (lot.points, lot.filled) = (lot.points.plus(points)?, filled);
             self.sort_lots();
             return Ok(());
         }

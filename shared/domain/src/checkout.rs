@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use ethnum::U256;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -43,6 +43,9 @@ pub enum CheckoutAct {
     Release {
         /// Which.
         hold: HoldId,
+        /// Whether what was used of it by call comes back, too, which is for the shop to say: else a member would
+        /// take back what they have paid with.
+        with_captured: bool,
     },
 }
 
@@ -158,6 +161,8 @@ pub enum ReleaseCause {
         /// When.
         at: Timestamp,
     },
+    /// Somebody asked for it after its points were used by call, and before any order named it.
+    CaptureUndone,
 }
 
 /// What happened to points that pay for orders.
@@ -280,9 +285,12 @@ impl CheckoutAct {
                 content.text(&hold.to_string());
                 content.number(optional(points.map(Points::get)));
             }
-            Self::Release { hold } => {
+            Self::Release { hold, with_captured } => {
                 content.text("release");
                 content.text(&hold.to_string());
+                if *with_captured {
+                    content.text("with captured");
+                }
             }
         }
     }
@@ -292,7 +300,10 @@ impl CheckoutEvent {
     pub(crate) const fn fell_due_at(&self) -> Option<Timestamp> {
         match self {
             Self::Released { cause: ReleaseCause::Ended { at }, .. } => Some(*at),
-            Self::Released { cause: ReleaseCause::Asked | ReleaseCause::NotNeeded, .. }
+            Self::Released {
+                cause: ReleaseCause::Asked | ReleaseCause::NotNeeded | ReleaseCause::CaptureUndone,
+                ..
+            }
             | Self::Held(_)
             | Self::Captured { .. }
             | Self::Paid(_)
@@ -488,6 +499,10 @@ impl Account {
                 all.push(captured);
                 self.use_held(*id, uses)
             }
+            CheckoutEvent::Released { hold, cause: ReleaseCause::CaptureUndone, back } => {
+                self.holdings.captured.retain(|it| it.id != *hold);
+                self.apply_given_back(back.debt_paid, &back.restored)
+            }
             CheckoutEvent::Released { hold, cause: _, back } => {
                 let points = back.points()?;
                 self.held = self.held.minus(points)?;
@@ -677,7 +692,7 @@ impl Work<'_> {
         match act {
             CheckoutAct::Hold(new) => self.hold(HoldId::of(id), new),
             CheckoutAct::Capture { hold, points } => self.capture(*hold, *points, asked_at),
-            CheckoutAct::Release { hold } => self.release(*hold),
+            CheckoutAct::Release { hold, with_captured } => self.release(*hold, *with_captured),
         }
     }
 
@@ -742,42 +757,67 @@ impl Work<'_> {
         Ok(self.done(true))
     }
 
-    fn release(mut self, id: HoldId) -> Result<Decision, Rejection> {
+    fn release(mut self, id: HoldId, with_captured: bool) -> Result<Decision, Rejection> {
         due::happen(&mut self)?;
-        if self.account.hold(id).is_none() {
-            return Err(Rejection::NoSuchHold);
+        if self.account.hold(id).is_some() {
+            self.let_go(id, ReleaseCause::Asked)?;
+            return Ok(self.done(true));
         }
-        self.let_go(id, ReleaseCause::Asked)?;
+        // What was used by call is an order's once that has named the hold, and comes back with it.
+        let captured = self.account.holdings.captured.iter().find(|it| it.id == id);
+        let captured = captured.filter(|_| with_captured).ok_or(Rejection::NoSuchHold)?;
+        let back = self.coming_back(captured.uses.iter().rev().copied())?;
+        let cause = ReleaseCause::CaptureUndone;
+        self.record_checkout(CheckoutEvent::Released { hold: id, cause, back })?;
         Ok(self.done(true))
     }
 
     /// Lets go what is left of the hold called `id`, if anything is.
     fn let_go(&mut self, id: HoldId, cause: ReleaseCause) -> Result<(), OutOfRange> {
         let Some(hold) = self.account.hold(id) else { return Ok(()) };
-        let event = self.released(hold, cause, self.at)?;
+        let event = self.released(hold, cause)?;
         self.record_checkout(event)
     }
 
-    /// What happens when `hold` is let go at the instant `at`.
+    /// What happens when `hold` is let go, now or when it ended.
     pub(crate) fn released(
         &self,
         hold: &Hold,
         cause: ReleaseCause,
-        at: Timestamp,
     ) -> Result<CheckoutEvent, OutOfRange> {
-        let back = self.coming_back(hold.uses.iter().rev().copied(), at)?;
-        Ok(CheckoutEvent::Released { hold: hold.id, cause, back })
+        let uses = hold.uses.iter().rev().copied();
+        let calendar = self.program.calendar();
+        let back = match cause {
+            // At one instant holds end before lots expire, so a lot that ends with the hold takes its points along.
+            ReleaseCause::Ended { at } => self.coming_back_at(uses, at, |day| {
+                Ok(calendar.is_over(day, at)? && calendar.end_of(day)? < at)
+            }),
+            ReleaseCause::Asked | ReleaseCause::NotNeeded | ReleaseCause::CaptureUndone => {
+                self.coming_back(uses)
+            }
+        };
+        Ok(CheckoutEvent::Released { hold: hold.id, cause, back: back? })
     }
 
     fn record_checkout(&mut self, event: CheckoutEvent) -> Result<(), OutOfRange> {
         self.record(Event::Checkout(Box::new(event)))
     }
 
-    /// Where points go that come back at the instant `at`, what was used last in front: a debt is paid first.
+    /// Where points go that come back now, what was used last in front: a debt is paid first.
     pub(crate) fn coming_back(
         &self,
-        uses: impl Iterator<Item = LotUse>,
+        uses: impl IntoIterator<Item = LotUse>,
+    ) -> Result<Back, OutOfRange> {
+        let calendar = self.program.calendar();
+        self.coming_back_at(uses, self.at, |day| calendar.is_over(day, self.at))
+    }
+
+    /// The same at another instant, where it is known which days are over.
+    fn coming_back_at(
+        &self,
+        uses: impl IntoIterator<Item = LotUse>,
         at: Timestamp,
+        is_over: impl Fn(Date) -> Result<bool, OutOfRange>,
     ) -> Result<Back, OutOfRange> {
         let calendar = self.program.calendar();
         let reinstate_days = self.program.spec().spending.reinstate_days;
@@ -791,7 +831,7 @@ impl Work<'_> {
             if points.is_zero() {
                 continue;
             }
-            if !calendar.is_over(self.account.last_good_day(lot), at)? {
+            if !is_over(self.account.last_good_day(lot))? {
                 back.restored.push(LotUse { lot, points });
             } else if reinstate_days == 0 {
                 back.lost = back.lost.plus(points)?;
@@ -919,7 +959,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let (_, last) = split(uses, in_use.minus(points)?)?;
-        let back = self.coming_back(last.into_iter().rev(), self.at)?;
+        let back = self.coming_back(last.into_iter().rev())?;
         Ok(Some(CheckoutEvent::Returned { by: by.clone(), is_said: said.is_some(), cut, back }))
     }
 
@@ -942,9 +982,13 @@ impl Work<'_> {
         };
         let to_use = needed.minus_or_zero(refunded);
         let in_use = payment.in_use()?;
-        let (lots, uncovered) = self.covered(to_use.minus_or_zero(in_use), is_member)?;
+        // What nothing paid before is not asked for again, months later, by an edit of something else.
+        let missing = to_use.minus_or_zero(in_use);
+        let still = payment.uncovered.min(missing);
+        let (lots, uncovered) = self.covered(missing.minus(still)?, is_member)?;
+        let uncovered = uncovered.plus(still)?;
         let (_, last) = split(&payment.uses, in_use.min(to_use))?;
-        let back = self.coming_back(last.into_iter().rev(), self.at)?;
+        let back = self.coming_back(last.into_iter().rev())?;
         let anew = PaidAnew {
             by: by.clone(),
             amount,

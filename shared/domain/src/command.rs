@@ -415,8 +415,19 @@ impl Request {
         at: Timestamp,
         hold: HoldId,
     ) -> Self {
-        let act = CheckoutAct::Release { hold };
+        let act = CheckoutAct::Release { hold, with_captured: false };
         Self::checkout((client, key, Operation::Release), member_id, at, act)
+    }
+
+    /// A release that lets go what was used by call, too, until an order names the hold.
+    #[must_use]
+    pub fn with_captured(mut self) -> Self {
+        if let Command::Checkout { act: CheckoutAct::Release { with_captured, .. }, .. } =
+            &mut self.command
+        {
+            *with_captured = true;
+        }
+        self
     }
 
     fn checkout(

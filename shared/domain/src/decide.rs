@@ -134,12 +134,6 @@ pub enum Rejection {
     /// A request of no points, which is always a mistake of the sender.
     #[error("the number of points must not be zero")]
     AmountIsZero,
-    /// Fewer points than the program lets a member give.
-    #[error("at least {least} points must be given")]
-    FewerThanLeast {
-        /// How many it must be.
-        least: Points,
-    },
     /// More points than the program lets a member give in a period.
     #[error("only {left} more points can be given away {}", in_words(*period))]
     TransferCapReached {
@@ -241,8 +235,8 @@ pub enum Rejection {
         /// The most.
         most: Points,
     },
-    /// Fewer points are to pay an order than the program wants.
-    #[error("at least {min} points must pay an order")]
+    /// Fewer points are to pay an order, or to be given away, than the program wants.
+    #[error("at least {min} points are needed")]
     FewerThanMinimum {
         /// The fewest.
         min: Points,
@@ -1077,7 +1071,7 @@ impl<'a> Work<'a> {
             missing = missing.minus(points)?;
             uses.push(LotUse { lot, points });
         }
-        let Back { debt_paid, restored, lost } = self.coming_back(uses.into_iter(), self.at)?;
+        let Back { debt_paid, restored, lost } = self.coming_back(uses)?;
         self.record(Event::GivenBack { spend: id.clone(), debt_paid, restored, lost })?;
         Ok(self.done(true))
     }

@@ -153,11 +153,10 @@ fn next(work: &Work<'_>) -> Result<Option<(Timestamp, Due)>, OutOfRange> {
             continue;
         }
         let candidate = (calendar.midnight(promise.from)?, Due::Sliding(*promise));
-        // Nor does it keep what came after it, by what ended since: the clock moves when the entry ends.
-        let is_past = || {
-            let fell_due = work.events.iter().rev().find_map(Event::fell_due_at);
-            fell_due.is_some_and(|it| it > candidate.0)
-        };
+        // Nor does it keep what came after it, by what ended since or by the command itself: the clock moves when the
+        // entry ends.
+        let comes_after = |it: &Event| it.fell_due_at().is_none_or(|at| at > candidate.0);
+        let is_past = || work.events.iter().any(comes_after);
         let is_crossed = clock < candidate.0 && candidate.0 <= until && !is_past();
         if is_crossed && first.is_none_or(|it| candidate < it) {
             first = Some(candidate);
@@ -180,7 +179,7 @@ fn maturity(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange>
 
 fn hold_end(work: &Work<'_>, at: Timestamp) -> Result<Option<Event>, OutOfRange> {
     let Some(hold) = work.account.first_to_end() else { return Ok(None) };
-    let event = work.released(hold, ReleaseCause::Ended { at }, at)?;
+    let event = work.released(hold, ReleaseCause::Ended { at })?;
     Ok(Some(Event::Checkout(Box::new(event))))
 }
 

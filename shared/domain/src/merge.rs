@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, CapUse, Lot, LotId, Measure, MonthProgress, Pending, Tier},
+    account::{Account, CapUse, Lot, LotId, Measure, MonthProgress, Pending, Tier, UNFILLED},
     adjustment::Proposal,
     calendar::Month,
     checkout::Hold,
@@ -124,19 +124,30 @@ pub struct Moved {
     pub captured: Vec<Hold>,
 }
 
-/// A lot that goes to another account.
+/// A lot that goes to another account, into the lot of the same identity. Together they last as long as the one that
+/// lasts longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedLot {
     /// The lot as it was there.
     pub lot: Lot,
-    /// The lot of the other account that its points are in.
-    pub into: LotId,
-    /// The last good day of that one, which may be a later one.
-    pub last_good_day: Date,
-    /// Whether there was none of these before.
-    pub is_new: bool,
+    /// The last good day of the other account's lot without this one; `None`: it has none.
+    pub apart: Option<Date>,
     /// How many of its points paid what the other account owed.
     pub debt_paid: Points,
+}
+
+impl MovedLot {
+    /// The last good day of both.
+    fn together(&self) -> Date {
+        self.apart.map_or(self.lot.last_good_day, |it| it.max(self.lot.last_good_day))
+    }
+
+    /// Whether the other account need not know of it: nothing is in it, nor would anything that comes into it later
+    /// last longer for it.
+    fn is_of_no_use(&self) -> bool {
+        let Lot { id, last_good_day, points, filled: _ } = self.lot;
+        points.is_zero() && self.apart.is_none() && last_good_day == id.given
+    }
 }
 
 impl Moved {
@@ -360,6 +371,13 @@ impl Account {
                     self.membership.referred.clone_from(&returned.referred);
                 }
                 self.lots = returned.lots.iter().map(|it| it.lot).collect();
+                for lot in &mut self.lots {
+                    // What matured meanwhile was never in a lot of this account.
+                    if lot.filled == UNFILLED && !lot.points.is_zero() {
+                        lot.filled = self.lots_filled;
+                        self.lots_filled = lot.filled.checked_add(1).ok_or(OutOfRange)?;
+                    }
+                }
                 self.sort_lots();
                 self.pending.clone_from(&returned.pending);
                 self.debt = returned.debt;
@@ -402,31 +420,30 @@ impl Account {
         Ok(uses)
     }
 
-    /// The lot in which points of another account's `lot` are good as long as they were there, or longer where
-    /// there is no other way.
-    fn lot_for(&self, lot: &Lot) -> LotId {
-        let own = LotId { given: lot.last_good_day, ..lot.id };
-        let keeps = |id: LotId| self.lot(id).is_none_or(|it| it.last_good_day == lot.last_good_day);
-        let lasts = |id: LotId| self.last_good_day(id) >= lot.last_good_day;
-        let all = [lot.id, own];
-        let kept = all.into_iter().find(|it| keeps(*it));
-        kept.or_else(|| all.into_iter().find(|it| lasts(*it))).unwrap_or(own)
+    fn join_lot(&mut self, moved: &MovedLot) -> Result<(), OutOfRange> {
+        if moved.is_of_no_use() {
+            return Ok(());
+        }
+        let MovedLot { lot, apart, debt_paid } = moved;
+        self.debt = self.debt.minus(*debt_paid)?;
+        if apart.is_none() {
+            // There may be one that is empty and over, if nothing has happened there since.
+            self.lots.retain(|it| it.id != lot.id);
+            self.lots.push(Lot { points: Points::ZERO, filled: UNFILLED, ..*lot });
+        }
+        self.set_last_good_day(lot.id, moved.together());
+        self.fill(lot.id, lot.points.minus(*debt_paid)?)
     }
 
-    fn join_lot(&mut self, moved: &MovedLot) -> Result<(), OutOfRange> {
-        let MovedLot { lot, into, is_new, debt_paid, last_good_day: _ } = moved;
-        self.debt = self.debt.minus(*debt_paid)?;
-        let points = lot.points.minus(*debt_paid)?;
-        self.fill(*into, points)?;
-        if *is_new && let Some(own) = self.lots.iter_mut().find(|it| it.id == *into) {
-            own.last_good_day = lot.last_good_day;
-            self.sort_lots();
+    fn set_last_good_day(&mut self, id: LotId, day: Date) {
+        if let Some(lot) = self.lots.iter_mut().find(|it| it.id == id) {
+            lot.last_good_day = day;
         }
-        Ok(())
+        self.sort_lots();
     }
 
     fn join(&mut self, moved: &Moved, debt_paid: &[LotUse]) -> Result<(), OutOfRange> {
-        for it in moved.lots.iter().filter(|it| !it.lot.points.is_zero()) {
+        for it in &moved.lots {
             self.join_lot(it)?;
         }
         for group in &moved.pending {
@@ -449,13 +466,14 @@ impl Account {
     }
 
     fn part(&mut self, returned: &Moved) -> Result<(), OutOfRange> {
-        for MovedLot { lot, into, is_new, debt_paid, last_good_day: _ } in &returned.lots {
+        for MovedLot { lot, apart, debt_paid } in &returned.lots {
             let points = lot.points.minus(*debt_paid)?;
             if !points.is_zero() {
-                self.take_from_lot(*into, points)?;
+                self.take_from_lot(lot.id, points)?;
             }
-            if *is_new {
-                self.lots.retain(|it| it.id != *into || !it.points.is_zero());
+            match apart {
+                Some(day) => self.set_last_good_day(lot.id, *day),
+                None => self.lots.retain(|it| it.id != lot.id || !it.points.is_zero()),
             }
         }
         for group in &returned.pending {
@@ -581,6 +599,10 @@ impl Work<'_> {
         if other.membership.status == Status::Closed {
             return Err(Rejection::AccountClosed);
         }
+        // Else what is frozen could be used under the other name.
+        if self.account.membership.status == Status::Frozen {
+            return Err(Rejection::AccountFrozen);
+        }
         due::happen(&mut self)?;
         let mut other = self.other_work()?;
         let from = self.member_id.cloned().ok_or(OutOfRange)?;
@@ -589,7 +611,7 @@ impl Work<'_> {
         if other.account.progress.tasks.len().saturating_add(new_tasks.count()) > TASKS_MAX {
             return Err(Rejection::TooManyTasks);
         }
-        let moved = Box::new(other.account.would_join(&self.account)?);
+        let moved = Box::new(would_join(&other, &self.account)?);
         let mut joined = other.account.clone();
         joined.join(&moved, &[])?;
         let debt_paid = joined.lots_for_debt()?;
@@ -703,25 +725,14 @@ fn parted(
     let referrals = restored_referrals(&account, state)?;
     let mut owed = Points::ZERO;
     for moved in &state.moved.lots {
-        // What was made to last longer meanwhile does, and what would be gone lasts as it does here.
-        let is_as_it_was = |it: &Lot| it.last_good_day == moved.last_good_day;
-        let mut last_good_day = moved.lot.last_good_day;
-        if let Some(lot) = account.lot(moved.into)
-            && (!is_as_it_was(lot) || calendar.is_over(last_good_day, other.at)?)
-        {
-            last_good_day = lot.last_good_day.max(last_good_day);
-        }
-        if calendar.is_over(last_good_day, other.at)? {
-            continue;
-        }
-        let there = account.lot(moved.into).map_or(Points::ZERO, |it| it.points);
-        let points = moved.lot.points.minus(moved.debt_paid)?.min(there);
+        let there = account.lot(moved.lot.id).copied();
+        let Some(lot) = parted_lot(other, moved, there)? else { continue };
+        let points = lot.lot.points.minus(lot.debt_paid)?;
         if !points.is_zero() {
-            account.take_from_lot(moved.into, points)?;
+            account.take_from_lot(lot.lot.id, points)?;
         }
         owed = owed.plus(moved.debt_paid)?;
-        let lot = Lot { points: points.plus(moved.debt_paid)?, last_good_day, ..moved.lot };
-        returned.lots.push(MovedLot { lot, ..*moved });
+        returned.lots.push(lot);
     }
     for group in &state.moved.pending {
         if let Some(index) = account.joined_pending(group) {
@@ -738,13 +749,11 @@ fn parted(
         let Some(there) = there else { continue };
         let points = there.points.min(group.points);
         account.take_from_lot(there.id, points)?;
-        match returned.lots.iter_mut().find(|it| it.lot.id == there.id && it.into == there.id) {
+        match returned.lots.iter_mut().find(|it| it.lot.id == there.id) {
             Some(same) => same.lot.points = same.lot.points.plus(points)?,
             None => returned.lots.push(MovedLot {
-                lot: Lot { points, ..there },
-                into: there.id,
-                last_good_day: there.last_good_day,
-                is_new: false,
+                lot: Lot { points, filled: UNFILLED, ..there },
+                apart: Some(there.last_good_day),
                 debt_paid: Points::ZERO,
             }),
         }
@@ -782,6 +791,40 @@ fn parted(
     Ok((event, returned))
 }
 
+/// What goes back of a lot that came, of which `there` is in the account that went on; nothing, if it is over.
+fn parted_lot(
+    other: &Work<'_>,
+    moved: &MovedLot,
+    there: Option<Lot>,
+) -> Result<Option<MovedLot>, OutOfRange> {
+    let is_over = |day| other.program.calendar().is_over(day, other.at);
+    // What was made to last longer meanwhile does, and what would be gone lasts as it does here.
+    let has_changed = there.is_some_and(|it| it.last_good_day != moved.together());
+    let mut last_good_day = moved.lot.last_good_day;
+    if let Some(there) = there
+        && (has_changed || is_over(last_good_day)?)
+    {
+        last_good_day = there.last_good_day.max(last_good_day);
+    }
+    if is_over(last_good_day)? {
+        return Ok(None);
+    }
+    let came = moved.lot.points.minus(moved.debt_paid)?;
+    let points = came.min(there.map_or(Points::ZERO, |it| it.points));
+    let apart = match (there, moved.apart) {
+        // The longer life ends with the merge, but it takes nothing away that is still there by it.
+        (Some(_), Some(day)) if !has_changed && !is_over(day)? => Some(day),
+        (Some(there), None) if !has_changed && points == came => {
+            (there.points > points).then_some(there.last_good_day)
+        }
+        // What was used of it may come back here.
+        (Some(there), _) => Some(there.last_good_day),
+        (None, _) => None,
+    };
+    let lot = Lot { points: points.plus(moved.debt_paid)?, last_good_day, ..moved.lot };
+    Ok(Some(MovedLot { lot, apart, debt_paid: moved.debt_paid }))
+}
+
 /// Whom a member brought, without those whom the other had brought before they became one.
 fn restored_referrals(account: &Account, state: &MergeState) -> Result<Referrals, OutOfRange> {
     let mut joined = state.referrals_before.clone();
@@ -814,40 +857,44 @@ fn restored_level(
     }))
 }
 
-impl Account {
-    /// What `from` would bring here.
-    fn would_join(&self, from: &Self) -> Result<Moved, OutOfRange> {
-        let mut moved = Moved {
-            pending: from.pending.clone(),
-            debt: from.debt,
-            months: from.progress.months.clone(),
-            lifetime: from.progress.lifetime,
-            caps: from.caps.clone(),
-            referrals: from.membership.referrals.clone(),
-            holds: from.holdings.holds.clone(),
-            captured: from.holdings.captured.clone(),
-            redeemed: from.holdings.redeemed.clone(),
-            sent: from.holdings.sent.clone(),
-            proposals: from.holdings.proposals.clone(),
-            ..Moved::default()
-        };
-        if self.membership.referred.is_none() {
-            moved.referred.clone_from(&from.membership.referred);
-        }
-        let mut account = self.clone();
-        for lot in &from.lots {
-            let into = account.lot_for(lot);
-            let debt_paid = account.debt.min(lot.points);
-            let is_new = account.lot(into).is_none();
-            let last_good_day = account.lot(into).map_or(lot.last_good_day, |it| it.last_good_day);
-            let moved_lot = MovedLot { lot: *lot, into, last_good_day, is_new, debt_paid };
-            if !lot.points.is_zero() {
-                account.join_lot(&moved_lot)?;
-            }
-            moved.lots.push(moved_lot);
-        }
-        let is_new = |it: &&TaskId| !self.progress.tasks.contains(it);
-        moved.tasks = from.progress.tasks.iter().filter(is_new).cloned().collect();
-        Ok(moved)
+/// What `from` would bring to `here`.
+fn would_join(here: &Work<'_>, from: &Account) -> Result<Moved, OutOfRange> {
+    let mut moved = Moved {
+        pending: from.pending.clone(),
+        debt: from.debt,
+        months: from.progress.months.clone(),
+        lifetime: from.progress.lifetime,
+        caps: from.caps.clone(),
+        referrals: from.membership.referrals.clone(),
+        holds: from.holdings.holds.clone(),
+        captured: from.holdings.captured.clone(),
+        redeemed: from.holdings.redeemed.clone(),
+        sent: from.holdings.sent.clone(),
+        proposals: from.holdings.proposals.clone(),
+        ..Moved::default()
+    };
+    let mut account = here.account.clone();
+    if account.membership.referred.is_none() {
+        moved.referred.clone_from(&from.membership.referred);
     }
+    // What is empty and over may be there or not, as somebody has looked or not.
+    let is_gone = |it: &Lot| {
+        let is_over = here.program.calendar().is_over(it.last_good_day, here.at)?;
+        Ok(it.points.is_zero() && is_over)
+    };
+    for lot in &from.lots {
+        if is_gone(lot)? {
+            continue;
+        }
+        let apart = match account.lot(lot.id) {
+            Some(own) if !is_gone(own)? => Some(own.last_good_day),
+            Some(_) | None => None,
+        };
+        let moved_lot = MovedLot { lot: *lot, apart, debt_paid: account.debt.min(lot.points) };
+        account.join_lot(&moved_lot)?;
+        moved.lots.push(moved_lot);
+    }
+    let is_new = |it: &&TaskId| !here.account.progress.tasks.contains(it);
+    moved.tasks = from.progress.tasks.iter().filter(is_new).cloned().collect();
+    Ok(moved)
 }

@@ -4,7 +4,8 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Account, CapKey, LotId},
+    account::{Account, CapKey},
+    checkout::Back,
     command::{Canonical, Command, Request},
     decide::{Decision, Held, Rejection, Work},
     due,
@@ -517,7 +518,7 @@ impl Work<'_> {
         let spec = reward.spec();
         let mut counted = Vec::new();
         let running = self.account.holdings.redeemed.iter().filter(|it| is_running(it.key, day));
-        let mut kept = running.count();
+        let mut new = 0_usize;
         for limit in &spec.limits {
             let key = CapKey::of(limit.period, day);
             let before = self.account.redeemed(&spec.id, key);
@@ -525,10 +526,11 @@ impl Work<'_> {
                 let (limit, period) = (limit.count, limit.period);
                 return Err(Rejection::RewardLimitReached { limit, period });
             }
-            kept = kept.saturating_add(usize::from(before == 0));
+            new = new.saturating_add(usize::from(before == 0));
             counted.push(key);
         }
-        if kept > COUNTED_MAX {
+        // What is counted already goes on being counted, after a merge, too.
+        if new > 0 && running.count().saturating_add(new) > COUNTED_MAX {
             return Err(Rejection::TooManyCounted);
         }
         Ok(counted)
@@ -569,29 +571,8 @@ impl Work<'_> {
         reason: ReasonCode,
         by: Option<ClientId>,
     ) -> Result<Returned, OutOfRange> {
-        let calendar = self.program.calendar();
-        let days = i64::from(self.program.spec().spending.reinstate_days);
-        let mut debt = self.account.debt;
-        let (mut debt_paid, mut lost) = (Points::ZERO, Points::ZERO);
-        let mut restored: Vec<LotUse> = Vec::new();
-        for LotUse { lot, points } in issued.uses.iter().rev().copied() {
-            let paid = points.min(debt);
-            debt = debt.minus(paid)?;
-            debt_paid = debt_paid.plus(paid)?;
-            let points = points.minus(paid)?;
-            if points.is_zero() {
-                continue;
-            }
-            if !calendar.is_over(self.account.last_good_day(lot), self.at)? {
-                restored.push(LotUse { lot, points });
-            } else if days == 0 {
-                lost = lost.plus(points)?;
-            } else {
-                let span = jiff::Span::new().try_days(days).map_err(|_| OutOfRange)?;
-                let given = calendar.day_of(self.at).checked_add(span).map_err(|_| OutOfRange)?;
-                restored.push(LotUse { lot: LotId { given, ..lot }, points });
-            }
-        }
+        let uses = issued.uses.iter().rev().copied();
+        let Back { debt_paid, restored, lost } = self.coming_back(uses)?;
         Ok(Returned {
             redemption: issued.redemption,
             reward: issued.reward.clone(),

@@ -39,6 +39,10 @@ pub fn due_after(
     account: &Account,
     posted_at: Option<Timestamp>,
 ) -> Option<Date> {
+    // Of a name nobody is told.
+    if account.holdings.alias.is_some() {
+        return None;
+    }
     let Reminders { points_days, tier_days } = &program.spec().reminders;
     let told = account.announced_through.max(posted_at.map(|it| program.calendar().day_of(it)));
     let is_new = |day: &Date| told.is_none_or(|told| told < *day);
@@ -59,6 +63,9 @@ pub fn due_after(
 
 /// Tells what is to be told on `today`.
 pub(crate) fn tell(work: &mut Work<'_>, today: Date) -> Result<(), OutOfRange> {
+    if work.account.holdings.alias.is_some() {
+        return Ok(());
+    }
     let Reminders { points_days, tier_days } = &work.program.spec().reminders;
     let told = work.account.announced_through;
     // Lots are sorted by these days.

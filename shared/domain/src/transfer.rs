@@ -140,26 +140,25 @@ impl Work<'_> {
         if from == *to {
             return Err(Rejection::OwnAccount);
         }
-        if other.membership.status != Status::Active {
-            return Err(Rejection::ReceiverNotActive);
-        }
         due::happen(&mut self)?;
         let caps = self.check_transfer(spec, *points)?;
         let available = self.account.available()?;
         if available < *points {
             return Err(Rejection::InsufficientPoints { available, requested: *points });
         }
+        // Last, so that nobody learns who is a member by gifts that they could not make.
+        if other.membership.status != Status::Active {
+            return Err(Rejection::ReceiverNotActive);
+        }
         let mut other = self.other_work()?;
         let pair = PairId::of(id);
         let uses = self.account.uses_of(*points)?;
         // Where they lie there, before they slide here for being used.
-        let lots: Vec<LotUse> = uses
-            .iter()
-            .map(|LotUse { lot, points }| {
-                let given = self.account.last_good_day(*lot);
-                LotUse { lot: LotId { given, ..*lot }, points: *points }
-            })
-            .collect();
+        let there = |LotUse { lot, points }: &LotUse| {
+            let given = self.account.last_good_day(*lot);
+            LotUse { lot: LotId { given, ..*lot }, points: *points }
+        };
+        let lots: Vec<LotUse> = uses.iter().map(there).collect();
         let sent = TransferEvent::Sent { to: to.clone(), transfer: pair, uses, caps };
         self.record(Event::Transfer(Box::new(sent)))?;
         self.slide(self.program.calendar().day_of(asked_at))?;
@@ -188,8 +187,8 @@ impl Work<'_> {
         if points.is_zero() {
             return Err(Rejection::AmountIsZero);
         }
-        if let Some(least) = spec.min_points.filter(|it| points < *it) {
-            return Err(Rejection::FewerThanLeast { least });
+        if let Some(min) = spec.min_points.filter(|it| points < *it) {
+            return Err(Rejection::FewerThanMinimum { min });
         }
         let today = self.program.calendar().day_of(self.at);
         let mut keys = Vec::with_capacity(spec.caps.len());

@@ -529,7 +529,33 @@ fn a_hold_takes_points_out_of_their_lots_until_it_is_used() {
     assert_eq!(shop.happened(), "captured 60");
     assert_eq!(shop.totals(), "earned 100, spent 60");
     assert_eq!(shop.refuses(&capture("a", T2, None)), Rejection::NoSuchHold);
-    assert_eq!(shop.refuses(&release("a", T2)), Rejection::NoSuchHold);
+    assert_eq!(shop.refuses(&release("a", T2)), Rejection::NoSuchHold, "a member has paid");
+
+    // It did not take place: the shop lets the points come back, once.
+    shop.does(release("a", T2).with_captured());
+    assert_eq!(shop.happened(), "capture_undone: 60 restored, 0 pay, 0 lost");
+    assert_eq!(
+        (shop.balance(), shop.totals().as_str()),
+        ("available 100".into(), "earned 100, spent 60, given back 60")
+    );
+    let again = release("a", "2026-02-04T00:00:00Z").with_captured();
+    assert_eq!(shop.refuses(&again), Rejection::NoSuchHold);
+}
+
+#[test]
+fn points_used_by_call_are_the_orders_once_it_has_named_the_hold() {
+    let mut shop = Shop::with(100, json!({}));
+    shop.does(hold("a", T0, 60, None));
+    shop.does(capture("a", T1, None));
+    shop.does(paid("o", T2, 60, ("a", 60)));
+    assert_eq!(shop.happened(), "paid 60 by 0 held and 0 others, 0 uncovered");
+    assert_eq!(shop.in_use("o"), 60, "used once");
+
+    let late = release("a", T2).with_captured();
+    assert_eq!(shop.refuses(&late), Rejection::NoSuchHold);
+    shop.does(cancel("o", T2));
+    assert_eq!(shop.happened(), "returned: 60 restored, 0 pay, 0 lost, 0 cut");
+    assert_eq!(shop.balance(), "available 100");
 }
 
 #[test]
@@ -658,12 +684,15 @@ fn points_whose_lot_expired_while_they_were_held_stay_lost_or_live_a_while_longe
 
 #[test]
 fn at_one_midnight_holds_end_before_lots_expire_and_what_they_held_is_over_too() {
-    let shop = held_to_the_end(60, 0).as_of("2027-01-02T00:00:00Z");
-
-    assert_eq!(shop.happened(), "ended: 0 restored, 0 pay, 60 lost; expired 40");
-    // A minute before, the lot is still good, and everything expires from it.
-    let shop = held_to_the_end(59, 0).as_of("2027-01-02T00:00:00Z");
-    assert_eq!(shop.happened(), "ended: 60 restored, 0 pay, 0 lost; expired 100");
+    // At the midnight, and a minute before it; and where what is over lives on, this was not over yet.
+    for (minutes, reinstate_days) in [(60, 0), (59, 0), (60, 7)] {
+        let shop = held_to_the_end(minutes, reinstate_days).as_of("2027-01-02T00:00:00Z");
+        assert_eq!(shop.happened(), "ended: 60 restored, 0 pay, 0 lost; expired 100");
+        assert_eq!(shop.balance(), "");
+    }
+    // A minute after it, it was.
+    let shop = held_to_the_end(61, 0).as_of("2027-01-02T00:01:00Z");
+    assert_eq!(shop.happened(), "expired 40; ended: 0 restored, 0 pay, 60 lost");
 }
 
 #[test]

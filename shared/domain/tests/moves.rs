@@ -312,6 +312,25 @@ fn giving_points_lets_the_giver_s_slide_and_not_those_that_are_given() {
 }
 
 #[test]
+fn a_gift_that_comes_after_points_began_to_slide_is_not_kept_by_that_whoever_has_looked() {
+    let sliding =
+        json!({"earning": {"points_per_unit": "1", "expiry_months": 6, "expiry": "sliding"}});
+    let mut shop = Shop::with(&sliding, &[]);
+    shop.program = {
+        let mut spec: ProgramSpec = shop.program.clone().into();
+        spec.effective = "2026-02-01".parse().unwrap();
+        Program::try_from(spec).unwrap()
+    };
+    shop.does(&brings("bob", "2026-01-02T00:00Z", &[("2026-02-28", 7)], 0));
+    shop.does(&brings("ann", "2026-02-05T00:00Z", &[("2026-03-31", 100)], 0));
+
+    // Bob's own points last to the first of August, as was promised on the first of February.
+    shop.gives("ann", "bob", "2026-03-20T12:00Z", 40).unwrap();
+
+    assert_eq!(shop.lots("bob"), "2026-03-31 40, 2026-08-01 7");
+}
+
+#[test]
 fn every_reason_against_a_transfer_has_its_name_and_its_place_among_the_others() {
     let spec = json!({"transfers": {
         "min_points": 10, "waiting_days": 30, "caps": [{"period": "month", "points": 50}],
@@ -321,16 +340,18 @@ fn every_reason_against_a_transfer_has_its_name_and_its_place_among_the_others()
 
     assert_eq!(shop.gives("eve", "bob", late, 0), Err(Rejection::NotEnrolled));
     assert_eq!(shop.gives("ann", "ann", late, 0), Err(Rejection::OwnAccount));
-    assert_eq!(shop.gives("ann", "eve", late, 0), Err(Rejection::ReceiverNotActive));
     let from = instant("2026-01-31T00:00Z");
     let early = shop.gives("ann", "bob", "2026-01-30T23:59:59.999Z", 0);
     assert_eq!(early, Err(Rejection::AccountTooNew { from }));
     assert_eq!(shop.gives("ann", "bob", late, 0), Err(Rejection::AmountIsZero));
-    let least = amount(10);
-    assert_eq!(shop.gives("ann", "bob", late, 9), Err(Rejection::FewerThanLeast { least }));
+    let min = amount(10);
+    assert_eq!(shop.gives("ann", "bob", late, 9), Err(Rejection::FewerThanMinimum { min }));
     let capped =
         |left| Rejection::TransferCapReached { period: CapPeriod::Month, left: amount(left) };
     assert_eq!(shop.gives("ann", "bob", late, 51), Err(capped(50)));
+    // Who is a member is nothing that a gift tells which could not be made anyway.
+    assert_eq!(shop.gives("ann", "eve", late, 51), Err(capped(50)));
+    assert_eq!(shop.gives("ann", "eve", late, 50), Err(Rejection::ReceiverNotActive));
     shop.gives("ann", "bob", late, 50).unwrap();
     assert_eq!(shop.gives("ann", "bob", late, 10), Err(capped(0)));
 

@@ -853,7 +853,9 @@ fn about_checkouts(
                     HoldStep::Capture { points: wanted } => {
                         Request::capture(client.clone(), key, owner, at, hold, wanted.map(points))
                     }
-                    HoldStep::Release => Request::release(client.clone(), key, owner, at, hold),
+                    HoldStep::Release => {
+                        Request::release(client.clone(), key, owner, at, hold).with_captured()
+                    }
                     HoldStep::Order { amounts, points_paid, euros } => {
                         *orders += 1;
                         Request::order(Order {

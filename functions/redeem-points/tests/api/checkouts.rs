@@ -60,6 +60,13 @@ async fn a_hold_that_is_asked_for_twice_is_one_and_is_used_in_part() {
     let captured = then(&shop, &held, "capture", ("k2", json!({"points": 100}))).await;
     let twice = then(&shop, &held, "capture", ("k2", json!({"points": 100}))).await;
     let gone = then(&shop, &held, "release", ("k3", json!({}))).await;
+    // The member has paid; that the sale did not take place is for the shop to say.
+    let route = "/v1/members/{id}/checkout/holds/{hold_id}/release";
+    let id = held.body["hold"]["hold_id"].as_str().unwrap();
+    let path = format!("/v1/members/m1/checkout/holds/{id}/release");
+    let shops = as_service("loyalty/members.write");
+    let undone = shop.post(&shops, route, &path, ("k4", json!({}))).await;
+    let own = shop.post(&as_member("m1"), route, &path, ("k5", json!({}))).await;
 
     assert_eq!((held.status, held.available()), (200, 601), "{held:?}");
     assert_eq!(held.body["hold"]["points"], json!(399));
@@ -68,6 +75,8 @@ async fn a_hold_that_is_asked_for_twice_is_one_and_is_used_in_part() {
     assert_eq!((captured.status, captured.available()), (200, 900), "{captured:?}");
     assert_eq!(twice, captured);
     assert_refused(&gone, "no_such_hold");
+    assert_eq!((undone.status, undone.available()), (200, 1_000), "{undone:?}");
+    assert_refused(&own, "no_such_hold");
 }
 
 #[tokio::test]

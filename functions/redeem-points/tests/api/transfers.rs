@@ -27,7 +27,7 @@ async fn points_go_from_one_member_to_another_once_under_each_key() {
     assert_eq!(first.body["source"]["kind"], "transfer");
     assert_eq!(again, first);
     assert_problem(&other, ProblemKind::RequestKeyReused);
-    assert_refused(&few, "fewer_than_least");
+    assert_refused(&few, "fewer_than_minimum");
     assert_refused(&much, "insufficient_points");
     assert_refused(&own, "own_account");
     assert_eq!(back.available(), 1_050, "what was given is there");
