@@ -80,6 +80,7 @@ pub const REDEEM_POINTS: &[(Method, &str)] = &[
     (Method::Post, "/v1/members/{id}/checkout/holds/{hold_id}/capture"),
     (Method::Post, "/v1/members/me/checkout/holds/{hold_id}/release"),
     (Method::Post, "/v1/members/{id}/checkout/holds/{hold_id}/release"),
+    (Method::Post, "/v1/orders/refund-preview"),
 ];
 
 /// What `staff-api` answers, in its order.

@@ -6,6 +6,7 @@ use loyalty_contracts::{
         AskQuote, CapturePoints, HeldEntry, HeldPoints, HoldPoints, QuotedPoints, ReleasePoints,
     },
     problem::ProblemKind,
+    refund::{PreviewRefund, RefundPreview},
 };
 use loyalty_domain::{
     checkout::{CheckoutEvent, NewHold, quote},
@@ -14,7 +15,7 @@ use loyalty_domain::{
     event::Event,
     id::HoldId,
 };
-use loyalty_ledger::{Answer, Patience, Reading, program::Programs};
+use loyalty_ledger::{Answer, Patience, Preview, Reading, preview, program::Programs};
 use loyalty_runtime::api::{
     Answered, Asked, Refused,
     caller::Caller,
@@ -94,5 +95,26 @@ where
             Caller::Service { .. } | Caller::Staff { .. } => request.with_captured(),
         };
         Answered::new(&shown(&*self.writer.decide(&request).await?)?)
+    }
+
+    /// Says what a refund would do now. It is decided as the refund would be, and nothing is written.
+    pub(crate) async fn preview_refund(
+        &self,
+        asked: &Asked<'_, Operation>,
+    ) -> Result<Answered, Refused> {
+        let refund = PreviewRefund::read(&asked.body).map_err(wrong_body)?;
+        let request = refund.into_request(self.writer.now());
+        let program = self.writer.program_at(request.at).await?;
+        let (is_new, entry) = match preview(&self.writer.store, &program, &request).await? {
+            Preview::Would(entry) => (true, entry),
+            Preview::Before(entry) => (false, entry),
+            Preview::Reused(_) => return Err(ProblemKind::RequestKeyReused.into()),
+        };
+        match &entry.answer {
+            Answer::Accepted(_) => Answered::new(&RefundPreview { is_new, entry: shown(&entry)? }),
+            Answer::Refused(rejection) => Err(refusal(rejection)),
+            // It would wait for its order, of which nothing is known yet.
+            Answer::Waiting(_) => Err(ProblemKind::OrderNotFound.into()),
+        }
     }
 }

@@ -84,6 +84,7 @@ where
             Operation::Hold => self.hold(&asked).await,
             Operation::Capture => self.capture(&asked).await,
             Operation::Release => self.release(&asked).await,
+            Operation::PreviewRefund => self.preview_refund(&asked).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The API as an `OpenAPI` 3.1 document, made from the route table and from the shapes of bodies and answers.
 
-use loyalty_contracts::{api, catalogue, checkout, problem::ProblemKind, spending};
+use loyalty_contracts::{api, catalogue, checkout, problem::ProblemKind, refund, spending};
 use loyalty_runtime::api::openapi::{Document, Words, collect};
 use serde_json::{Value, json};
 
@@ -40,6 +40,9 @@ pub fn text() -> Result<String, serde_json::Error> {
     collect::<checkout::ReleasePoints>(&mut schemas);
     collect::<checkout::QuotedPoints>(&mut schemas);
     collect::<checkout::HeldEntry>(&mut schemas);
+    collect::<refund::PreviewRefund>(&mut schemas);
+    collect::<refund::PreviewedLine>(&mut schemas);
+    collect::<refund::RefundPreview>(&mut schemas);
     DOCUMENT.text(ROUTES, words, schemas)
 }
 
@@ -77,6 +80,30 @@ fn words(operation: Operation) -> Words {
         Operation::Quote | Operation::Hold | Operation::Capture | Operation::Release => {
             words_of_checkouts(operation)
         }
+        Operation::PreviewRefund => Words {
+            id: "previewRefund",
+            summary: "Says what a refund of an order would do now",
+            about: "It is decided as `order.refunded` would be that came now, or `order.cancelled` with `all`, and nothing \
+                    is written: the entry is the one that would be kept, with what is taken back, what of points that \
+                    paid comes back, and the balance after it. What happens meanwhile can change it. The order is in \
+                    the body, since ids with `/` or `:` do not go through a path.",
+            body: Some((
+                "PreviewRefund",
+                json!({"order_id": "536365", "lines": [{"id": "1", "quantity": 1, "amount_minor": 2500}]}),
+            )),
+            answers: vec![(
+                200,
+                "What would be kept",
+                "RefundPreview",
+                json!({"is_new": true, "entry": entry("hold")}),
+            )],
+            has_pages: false,
+            problems: &[
+                ProblemKind::OrderNotFound,
+                ProblemKind::RequestKeyReused,
+                ProblemKind::Refused,
+            ],
+        },
     }
 }
 
@@ -131,7 +158,8 @@ fn words_of_checkouts(operation: Operation) -> Words {
         | Operation::Redemption
         | Operation::Fulfill
         | Operation::Cancel
-        | Operation::Refund => (
+        | Operation::Refund
+        | Operation::PreviewRefund => (
             "releasePoints",
             "Lets held points go",
             "They pay what is owed, and then are in their lots again. For services and staff this undoes a capture, too, \

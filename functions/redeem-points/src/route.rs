@@ -33,6 +33,8 @@ pub enum Operation {
     Capture,
     /// Held points are let go.
     Release,
+    /// It is asked what a refund would do.
+    PreviewRefund,
 }
 
 impl Operation {
@@ -49,7 +51,8 @@ impl Operation {
             | Self::Quote
             | Self::Hold
             | Self::Capture
-            | Self::Release => false,
+            | Self::Release
+            | Self::PreviewRefund => false,
         }
     }
 }
@@ -59,6 +62,8 @@ const OWN: &[Who] = &[Who::Member];
 const QUOTERS: &[Who] = &[Who::Member, Who::Service, Who::Writer, Who::Staff];
 const WRITERS: &[Who] = &[Who::Member, Who::Writer, Who::Staff];
 const READERS: &[Who] = &[Who::Member, Who::Service, Who::Staff];
+// What a refund does is the shop's to know before the member is told.
+const REFUNDERS: &[Who] = &[Who::Service, Who::Writer, Who::Staff];
 // Whether something was handed over is for the shop to say.
 const SHOP: &[Who] = &[Who::Writer, Who::Staff];
 
@@ -87,4 +92,5 @@ pub const ROUTES: &[Route] = &[
     Route { method: Method::Post, path: "/v1/members/{id}/checkout/holds/{hold_id}/capture", body: BodyKind::KeyedJson, operation: Operation::Capture, callers: WRITERS },
     Route { method: Method::Post, path: "/v1/members/me/checkout/holds/{hold_id}/release", body: BodyKind::KeyedJson, operation: Operation::Release, callers: OWN },
     Route { method: Method::Post, path: "/v1/members/{id}/checkout/holds/{hold_id}/release", body: BodyKind::KeyedJson, operation: Operation::Release, callers: WRITERS },
+    Route { method: Method::Post, path: "/v1/orders/refund-preview", body: BodyKind::Json, operation: Operation::PreviewRefund, callers: REFUNDERS },
 ];

@@ -7,6 +7,7 @@ use loyalty_contracts::{
     body::BodyError,
     catalogue::{ContinueRedemption, RedeemReward},
     checkout::{AskQuote, CapturePoints, HoldPoints},
+    refund::PreviewRefund,
     spending::TransferPoints,
 };
 use loyalty_redeem_points::{openapi, route::ROUTES};
@@ -85,6 +86,7 @@ fn every_field_that_a_body_may_have_is_in_the_document_and_no_other() {
         ("AskQuote", |it| AskQuote::read(it).map(drop)),
         ("HoldPoints", |it| HoldPoints::read(it).map(drop)),
         ("CapturePoints", |it| CapturePoints::read(it).map(drop)),
+        ("PreviewRefund", |it| PreviewRefund::read(it).map(drop)),
     ];
     let document = document();
     for (name, read) in bodies {

@@ -328,6 +328,44 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A reader of whole numbers, 0 among them.
+    pub(crate) fn count(&self) -> impl FnOnce(&'a Node, String) -> Option<u64> {
+        let mistakes = self.mistakes;
+        move |node, path| {
+            if let Node::Number(Some(number)) = node {
+                return Some(*number);
+            }
+            mistakes.add(path, "a whole number from 0");
+            None
+        }
+    }
+
+    /// A reader of lists of at most `most` objects of fields called `names`, of which `read` makes something.
+    pub(crate) fn objects<T>(
+        &self,
+        most: usize,
+        names: &[&'static str],
+        read: impl Fn(&Fields<'a>) -> Option<T>,
+    ) -> impl FnOnce(&'a Node, String) -> Option<Vec<T>> {
+        let mistakes = self.mistakes;
+        move |node, path| {
+            let Node::List(all) = node else {
+                mistakes.add(path, "a list of objects");
+                return None;
+            };
+            if all.len() > most {
+                mistakes.add(path, format_args!("at most {most} of them"));
+                return None;
+            }
+            let mut values = Vec::new();
+            for (index, element) in all.iter().enumerate() {
+                let fields = mistakes.fields(element, format!("{path}[{index}]"), names);
+                values.extend(fields.as_ref().and_then(&read));
+            }
+            Some(values)
+        }
+    }
+
     /// A reader of whole numbers from 1.
     pub(crate) fn number(&self) -> impl FnOnce(&'a Node, String) -> Option<u64> {
         let mistakes = self.mistakes;

@@ -33,6 +33,7 @@ pub mod order;
 mod place;
 pub mod problem;
 pub mod referral;
+pub mod refund;
 pub mod review;
 pub mod reward;
 #[cfg(feature = "schemas")]

@@ -11,6 +11,7 @@
 mod checkouts;
 mod common;
 mod matrix;
+mod refunds;
 mod rewards;
 mod transfers;
 

@@ -16,6 +16,7 @@ fn body(operation: Operation) -> Value {
         Operation::Rewards | Operation::Redemptions | Operation::Redemption => Value::Null,
         Operation::Quote | Operation::Hold => json!({"total_minor": 100, "currency": "GBP"}),
         Operation::Capture | Operation::Release => json!({}),
+        Operation::PreviewRefund => json!({"order_id": "o1", "amount_minor": 100}),
     }
 }
 
@@ -42,6 +43,7 @@ const BY_HAND: &[&str] = &[
     "+ow++wwwsu POST /v1/members/{id}/checkout/holds/{hold_id}/capture",
     "++mmmmmmsu POST /v1/members/me/checkout/holds/{hold_id}/release",
     "+ow++wwwsu POST /v1/members/{id}/checkout/holds/{hold_id}/release",
+    "nn+++wwwsu POST /v1/orders/refund-preview",
 ];
 
 fn asked(token: &Value, route: &Route) -> Asked {
