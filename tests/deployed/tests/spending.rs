@@ -148,14 +148,25 @@ async fn pays_with_points(shop: &Shop) {
     // 5 pounds of money earn 5 points.
     shop.comes_to([1_350, 5, 0]).await;
 
+    let lines = json!([{"id": "1", "quantity": 1, "amount_minor": 250}]);
+    let asks = json!({"order_id": "new", "refund_id": "1", "lines": lines});
+    let service = shop.stack.token(&["--scope", "loyalty/members.read"]);
+    let path = "/v1/orders/refund-preview";
+    let (status, preview) = shop.stack.tell("POST", path, Some(&service), &asks);
+    assert_eq!((status, &preview["is_new"]), (200, &true.into()), "{preview}");
+    assert_eq!(shop.points(), [1_350, 5, 0], "a preview does nothing");
+
     let refund = json!({
         "type": "order.refunded", "order_id": "new", "refund_id": "1",
-        "refunded_at": clock::now().to_string(),
-        "lines": [{"id": "1", "quantity": 1, "amount_minor": 250}]
+        "refunded_at": clock::now().to_string(), "lines": lines
     });
     shop.order(&refund).await;
     shop.order(&refund).await;
     shop.comes_to([1_600, 2, 0]).await;
+    let (_, statement) = shop.stack.get("/v1/members/me/entries?limit=1", Some(&shop.ada));
+    for what in ["changes", "balance"] {
+        assert_eq!(statement["entries"][0][what], preview["entry"][what], "as it was said");
+    }
 }
 
 /// Staff offer a coupon, and Ada takes it.

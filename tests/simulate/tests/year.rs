@@ -83,6 +83,44 @@ fn the_demo_shows_the_standard_program_on_a_real_extract() {
     assert!(report.contains("points earned"), "{report}");
 }
 
+/// The number before `what` in a report.
+#[track_caller]
+fn number(report: &str, what: &str) -> i64 {
+    let line = report.lines().find(|it| it.ends_with(what));
+    assert!(line.is_some(), "{what}: {report}");
+    line.unwrap().trim().split(' ').next().unwrap().replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn members_who_pay_with_all_points_that_they_can_earn_less_and_every_point_is_somewhere() {
+    let saved = succeed(loyalty().args(["simulate", "--demo"]));
+    let paid = succeed(loyalty().args(["simulate", "--demo", "--pay-with-points"]));
+
+    let of = |report: &str| {
+        ["points earned", "taken back by refunds", "expired", "outstanding", "owed by members"]
+            .map(|it| number(report, it))
+    };
+    let (used, back) =
+        (number(&paid, "used for orders"), number(&paid, "given back of these by refunds"));
+    let [earned, taken_back, expired, outstanding, owed] = of(&paid);
+    assert_eq!(earned - taken_back - used + back - expired, outstanding - owed, "{paid}");
+    assert!(used > 0 && back > 0 && back < used, "{paid}");
+    // What points pay earns nothing.
+    assert!(earned < of(&saved)[0], "{saved}{paid}");
+    assert!(!saved.contains("used for orders"), "{saved}");
+}
+
+#[test]
+fn paying_with_points_needs_a_program_that_says_what_they_are_worth() {
+    let program = repository("infra/programs/retail-a.toml");
+    let mut command = loyalty();
+    command.args(["simulate", "--demo", "--pay-with-points", "--program"]).arg(program);
+
+    let said = fail(&mut command);
+
+    assert!(said.contains("add [checkout] with `point_worth`"), "{said}");
+}
+
 #[test]
 fn two_programs_side_by_side_say_who_rises_and_what_it_costs() {
     let mut command = loyalty();

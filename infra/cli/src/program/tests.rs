@@ -89,9 +89,9 @@ fn every_model_of_expiry_is_explained() {
     let told = explain::explain(&parse("x.toml", &format!("{STANDARD}\n{told}")).unwrap());
     assert!(told.contains("expire this long before: 30 days, 1 day."), "{told}");
     assert!(told.contains("this long before its review: 7 days."), "{told}");
-    let paid =
-        "[checkout]\npoint_worth = 0.03\nmin_points = 100\nmax_share = 0.5\nhold_minutes = 20\n";
-    let paid = explain::explain(&parse("x.toml", &format!("{STANDARD}\n{paid}")).unwrap());
+    let paid = STANDARD.replacen("point_worth = 0.01", "point_worth = 0.03", 1);
+    let paid = paid.replacen("hold_minutes = 30", "hold_minutes = 20", 1);
+    let paid = explain::explain(&parse("x.toml", &paid).unwrap());
     assert!(paid.contains("A point pays 0.03 GBP of an order."), "{paid}");
     assert!(paid.contains("An order is paid with 100 points at least."), "{paid}");
     assert!(paid.contains("Points pay a share of 0.5 of an order at most."), "{paid}");
@@ -109,10 +109,19 @@ fn a_report_with_very_many_mistakes_ends() {
 
 #[test]
 fn paying_with_points_is_checked() {
-    let found = mistakes(&format!(
-        "{STANDARD}\n[checkout]\npoint_worth = 0\nmin_points = 0\nmax_share = 1.5\nhold_minutes = 43201\n"
-    ));
-    assert_eq!(found, 4);
-    let found = mistakes(&format!("{STANDARD}\n[checkout]\nhold_minute = 5\n"));
+    let wrong = [
+        ("point_worth = 0.01", "point_worth = 0"),
+        ("max_share = 0.5", "max_share = 1.5"),
+        ("hold_minutes = 30", "hold_minutes = 43201"),
+        // The first one is that of checkouts.
+        ("min_points = 100", "min_points = 0"),
+    ];
+    let text = wrong.iter().fold(STANDARD.to_owned(), |text, (is, becomes)| {
+        assert!(text.contains(is), "{is}");
+        text.replacen(is, becomes, 1)
+    });
+    assert_eq!(mistakes(&text), 4);
+    let text = STANDARD.replacen("point_worth = 0.01\n", "", 1);
+    let found = mistakes(&text.replacen("hold_minutes = 30", "hold_minute = 5", 1));
     assert_eq!(found, 2, "a point's worth is missing, and a key is wrong");
 }

@@ -58,6 +58,10 @@ pub(crate) struct Simulate {
     /// Without it: the day after the last event.
     #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
+    /// Lets every member pay each order with as many points as the program's [checkout] lets them, as if nobody saved
+    /// any: what points cost at most, and what is earned less for it. Orders that say what points paid stay as they are.
+    #[arg(long)]
+    pay_with_points: bool,
     /// Posts what falls due night by night, as the deployed jobs do: the same accounts, and entries that say
     /// on which day points expired and levels were reviewed.
     #[arg(long)]
@@ -108,6 +112,12 @@ pub(crate) enum SimulateError {
     /// Writing would destroy what is read, or what was written.
     #[error("{first} and {second} are the same file, `{}`: name another one", .path.display())]
     SameFile { first: &'static str, second: &'static str, path: PathBuf },
+    /// Members cannot pay with points.
+    #[error(
+        "`{}` says nothing of points that pay: add [checkout] with `point_worth`, or leave out --pay-with-points",
+        .path.display()
+    )]
+    NoCheckout { path: PathBuf },
     /// There is nothing to bring accounts to.
     #[error(
         "no order was taken, so there is nothing to simulate (--as-of DAY shows empty accounts all the \
@@ -145,7 +155,13 @@ impl Simulate {
         let codes = self.codes.as_deref().map(friends::read).transpose()?;
         let run = |program: &Path| -> Result<Run, SimulateError> {
             let codes = codes.clone().unwrap_or_else(Codes::new);
-            Ok(Run::new(program::load(program)?, self.as_of, nights, codes)?)
+            let path = program;
+            let program = program::load(path)?;
+            if self.pay_with_points && program.spec().checkout.is_none() {
+                return Err(SimulateError::NoCheckout { path: path.to_owned() });
+            }
+            let run = Run::new(program, self.as_of, nights, codes)?;
+            Ok(if self.pay_with_points { run.paid_with_points() } else { run })
         };
         let mut runs = vec![run(&program)?];
         if let Some(other) = &self.compare {

@@ -247,18 +247,23 @@ fn write_levels(out: &mut dyn Write, run: &Run, sums: &Sums, as_of: Date) -> io:
 
 fn write_points(out: &mut dyn Write, program: &Program, sums: &Sums) -> io::Result<()> {
     let mut table = plain_table();
-    let rows = [
-        (sums.earned, "points earned"),
-        (sums.clawed_back, "taken back by refunds"),
+    let some = |rows: [(u128, &'static str); 2]| rows.into_iter().filter(|it| it.0 > 0);
+    let brought = some([
+        (sums.brought, "brought from another system"),
+        (sums.brought_debt, "owed there, and brought along"),
+    ]);
+    let earned =
+        [(sums.earned, "points earned"), (sums.clawed_back, "taken back by refunds")].into_iter();
+    let used = some([
+        (sums.spent, "used for orders"),
+        (sums.given_back, "given back of these by refunds"),
+    ]);
+    let rest = [
         (sums.expired, "expired"),
         (sums.outstanding, "outstanding"),
         (sums.debt, "owed by members"),
     ];
-    let brought = [
-        (sums.brought, "brought from another system"),
-        (sums.brought_debt, "owed there, and brought along"),
-    ];
-    for (number, what) in brought.into_iter().filter(|it| it.0 > 0).chain(rows) {
+    for (number, what) in brought.chain(earned).chain(used).chain(rest) {
         table.add_row([thousands(number), what.to_owned()]);
     }
     print(out, &mut table, 1)?;

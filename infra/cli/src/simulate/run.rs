@@ -9,10 +9,12 @@ use jiff::{Timestamp, civil::Date};
 use loyalty_domain::{
     account::{Account, Balance, Measure},
     calendar::Month,
+    checkout::{CheckoutEvent, NewHold},
     command::{Command, Request},
     decide::Rejection,
     due,
-    id::{CommandId, MemberId},
+    event::Event,
+    id::{ClientId, CommandId, MemberId, RequestKey},
     points::{OutOfRange, Points},
     program::{Activation, Program},
     tier,
@@ -38,6 +40,8 @@ pub(crate) struct Run {
     latest: Option<Timestamp>,
     nights: Nights,
     friends: Friends,
+    /// Whether members pay with all points that they can.
+    pays_with_points: bool,
 }
 
 /// Whether what falls due is posted day by day, as the deployed jobs do.
@@ -94,7 +98,13 @@ impl Run {
             ledger.give_code(code.clone(), member_id.clone());
         }
         let friends = Friends::new(codes);
-        Ok(Self { program, title, ledger, tally, until, latest: None, nights, friends })
+        let (latest, pays_with_points) = (None, false);
+        Ok(Self { program, title, ledger, tally, until, latest, nights, friends, pays_with_points })
+    }
+
+    /// The same, in which members pay each order with as many points as the program lets them.
+    pub(crate) fn paid_with_points(self) -> Self {
+        Self { pays_with_points: true, ..self }
     }
 
     /// The day after the last event that was taken.
@@ -117,6 +127,8 @@ impl Run {
                 self.execute(&Request::activate(member_id, request.at))?;
             }
         }
+        let with_points = self.with_points(request)?;
+        let request = with_points.as_ref().unwrap_or(request);
         match self.execute(request)? {
             Answered::Now(entry) => self.count(line, request, &entry),
             Answered::Declined(rejection) => self.refuse(line, &request.id, &rejection),
@@ -136,6 +148,41 @@ impl Run {
             self.friends.note(entry);
         }
         Ok(answered)
+    }
+
+    /// The order of `request` with as many points as can pay it, which are held first as by a checkout; `None` where
+    /// none do, or nobody asked for it.
+    fn with_points(&mut self, request: &Request) -> Result<Option<Request>, LedgerError> {
+        let Command::PayOrder(order) = &request.command else { return Ok(None) };
+        let says_so = order.points_hold.is_some() || !order.content.paid_with_points.is_zero();
+        let Some(member_id) = order.member_id.clone().filter(|_| self.pays_with_points && !says_so)
+        else {
+            return Ok(None);
+        };
+        let content = &order.content;
+        let mut total = content.shipping.plus(content.tax)?;
+        for line in &content.lines {
+            total = total.plus(line.amount.minus_or_zero(line.discounts))?;
+        }
+        let total = total.minus_or_zero(content.discounts);
+        // One hold an order, however often its event comes.
+        let key = RequestKey::try_from(order.order_id.as_str());
+        let (Ok(client), Ok(key)) = (ClientId::try_from("simulate"), key) else { return Ok(None) };
+        let new = NewHold { total, currency: order.currency, points: None, minutes: None };
+        let hold = Request::hold(client, key, member_id, request.at, new);
+        let (Answered::Now(entry) | Answered::Before(entry)) = self.execute(&hold)? else {
+            return Ok(None);
+        };
+        let Answer::Accepted(events) = &entry.answer else { return Ok(None) };
+        let held = events.iter().find_map(|event| {
+            let Event::Checkout(event) = event else { return None };
+            if let CheckoutEvent::Held(hold) = &**event { Some(hold) } else { None }
+        });
+        let Some(held) = held else { return Ok(None) };
+        let mut order = order.clone();
+        order.content.paid_with_points = held.amount;
+        order.points_hold = Some(held.id);
+        Ok(Some(Request { command: Command::PayOrder(order), ..request.clone() }))
     }
 
     /// Looks into every referral at the instant at which it is due, up to and including `until`.
@@ -324,6 +371,9 @@ pub(crate) struct Sums {
     pub(crate) earned: u128,
     pub(crate) clawed_back: u128,
     pub(crate) expired: u128,
+    /// Points that were used, and what of them was given back.
+    pub(crate) spent: u128,
+    pub(crate) given_back: u128,
     /// Points brought from another system, and what was owed there.
     pub(crate) brought: u128,
     pub(crate) brought_debt: u128,
@@ -344,6 +394,8 @@ impl Sums {
             add(&mut sums.earned, member.account.totals.earned);
             add(&mut sums.clawed_back, member.account.totals.clawed_back);
             add(&mut sums.expired, member.account.totals.expired);
+            add(&mut sums.spent, member.account.totals.spent);
+            add(&mut sums.given_back, member.account.totals.given_back);
             add(&mut sums.brought, member.account.totals.adjusted.up);
             add(&mut sums.brought_debt, member.account.totals.adjusted.down);
             add(&mut sums.outstanding, member.balance.available);
