@@ -58,7 +58,7 @@ pub(crate) struct Simulate {
     /// Without it: the day after the last event.
     #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
-    /// Lets every member pay each order with as many points as the program's [checkout] lets them, as if nobody saved
+    /// Lets every member pay each order with as many points as the program lets them, as if nobody saved
     /// any: what points cost at most, and what is earned less for it. Orders that say what points paid stay as they are.
     #[arg(long)]
     pay_with_points: bool,
