@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use loyalty_contracts::{
+    body::Mistake,
     checkout::{
         AskQuote, CapturePoints, HeldEntry, HeldPoints, HoldPoints, QuotedPoints, ReleasePoints,
     },
@@ -19,7 +20,7 @@ use loyalty_ledger::{Answer, Patience, Preview, Reading, preview, program::Progr
 use loyalty_runtime::api::{
     Answered, Asked, Refused,
     caller::Caller,
-    respond::{refusal, wrong_body},
+    respond::{refusal, wrong, wrong_body},
     write::shown,
 };
 
@@ -84,16 +85,20 @@ where
         Answered::new(&shown(&*self.writer.decide(&request).await?)?)
     }
 
-    /// Lets points go that are held, for the shop those that were captured, too, and shows the entry.
+    /// Lets points go that are held, and those that were captured if the shop says so, and shows the entry.
     pub(crate) async fn release(&self, asked: &Asked<'_, Operation>) -> Result<Answered, Refused> {
-        let ReleasePoints {} = ReleasePoints::read(&asked.body).map_err(wrong_body)?;
+        let ReleasePoints { with_captured } =
+            ReleasePoints::read(&asked.body).map_err(wrong_body)?;
+        // A member has paid with them.
+        if with_captured && matches!(asked.caller, Caller::Member(_)) {
+            let expected = "nothing, or false: only a service or staff undo a capture".to_owned();
+            let mistake = Mistake { path: "with_captured".to_owned(), expected };
+            return Err(wrong(ProblemKind::InvalidBody, &[mistake]));
+        }
         let (member, at) = (asked.member()?.clone(), self.writer.now());
         let (client, key, hold) = (asked.client()?, asked.key()?, asked.other::<HoldId>()?);
         let request = Request::release(client, key, member, at, hold);
-        let request = match asked.caller {
-            Caller::Member(_) => request,
-            Caller::Service { .. } | Caller::Staff { .. } => request.with_captured(),
-        };
+        let request = if with_captured { request.with_captured() } else { request };
         Answered::new(&shown(&*self.writer.decide(&request).await?)?)
     }
 
@@ -103,12 +108,19 @@ where
         asked: &Asked<'_, Operation>,
     ) -> Result<Answered, Refused> {
         let refund = PreviewRefund::read(&asked.body).map_err(wrong_body)?;
-        let request = refund.into_request(self.writer.now());
+        let request = refund.clone().into_request(self.writer.now());
         let program = self.writer.program_at(request.at).await?;
         let (is_new, entry) = match preview(&self.writer.store, &program, &request).await? {
             Preview::Would(entry) => (true, entry),
             Preview::Before(entry) => (false, entry),
-            Preview::Reused(_) => return Err(ProblemKind::RequestKeyReused.into()),
+            // A refund that was sent says when, which a preview does not.
+            Preview::Reused(entry) => {
+                let sent = refund.into_request(entry.sent_at);
+                if sent.fingerprint() != entry.fingerprint {
+                    return Err(ProblemKind::RequestKeyReused.into());
+                }
+                (false, entry)
+            }
         };
         match &entry.answer {
             Answer::Accepted(_) => Answered::new(&RefundPreview { is_new, entry: shown(&entry)? }),

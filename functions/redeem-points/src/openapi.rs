@@ -162,8 +162,8 @@ fn words_of_checkouts(operation: Operation) -> Words {
         | Operation::PreviewRefund => (
             "releasePoints",
             "Lets held points go",
-            "They pay what is owed, and then are in their lots again. For services and staff this undoes a capture, too, \
-             as long as no order has named the hold.",
+            "They pay what is owed, and then are in their lots again. With `with_captured` a service or staff undo a \
+             capture, too, as long as no order has named the hold.",
             ("ReleasePoints", json!({})),
             ("The entry", "Entry", entry("release")),
         ),

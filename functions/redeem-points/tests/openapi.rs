@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use loyalty_contracts::{
     body::BodyError,
     catalogue::{ContinueRedemption, RedeemReward},
-    checkout::{AskQuote, CapturePoints, HoldPoints},
+    checkout::{AskQuote, CapturePoints, HoldPoints, ReleasePoints},
     refund::PreviewRefund,
     spending::TransferPoints,
 };
@@ -86,6 +86,7 @@ fn every_field_that_a_body_may_have_is_in_the_document_and_no_other() {
         ("AskQuote", |it| AskQuote::read(it).map(drop)),
         ("HoldPoints", |it| HoldPoints::read(it).map(drop)),
         ("CapturePoints", |it| CapturePoints::read(it).map(drop)),
+        ("ReleasePoints", |it| ReleasePoints::read(it).map(drop)),
         ("PreviewRefund", |it| PreviewRefund::read(it).map(drop)),
     ];
     let document = document();

@@ -251,10 +251,15 @@ pub struct CapturePoints {
     pub points: Option<Points>,
 }
 
-/// Held points are let go: nothing else is to be said.
+/// Held points are let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ReleasePoints {}
+pub struct ReleasePoints {
+    /// Whether points come back, too, that were captured by call, because the sale did not take place. Only services and
+    /// staff can say so, and only until an order names the hold; a member has 16 captures that can be undone.
+    #[cfg_attr(feature = "openapi", schema(required = false, default = false))]
+    pub with_captured: bool,
+}
 
 /// What is said where a currency should be.
 const CURRENCY: &str = "a currency of ISO 4217 with minor units, such as \"EUR\"";
@@ -328,7 +333,9 @@ impl ReleasePoints {
     ///
     /// As [`AskQuote::read`].
     pub fn read(body: &[u8]) -> Result<Self, BodyError> {
-        read(body, &[], |_| Some(Self {}))
+        read(body, &["with_captured"], |it| {
+            Some(Self { with_captured: it.value("with_captured", it.truth()).unwrap_or(false) })
+        })
     }
 }
 

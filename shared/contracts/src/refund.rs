@@ -78,7 +78,13 @@ fn line(it: &Fields<'_>) -> Option<PreviewedLine> {
     let read_id = |text: &str| -> Result<LineId, InvalidId> { LineId::try_from(text) };
     let id = it.needed("id", "the id of a line of the order", it.text(read_id));
     let quantity = it.needed("quantity", "how many come back, or 0", it.count());
-    let quantity = quantity.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+    let quantity = quantity.and_then(|number| {
+        let quantity = u32::try_from(number).ok();
+        if quantity.is_none() {
+            it.wrong("quantity", format_args!("at most {}", u32::MAX));
+        }
+        quantity
+    });
     if it.node("amount_minor").is_none() {
         it.wrong("amount_minor", AMOUNT);
     }
@@ -113,8 +119,13 @@ impl PreviewRefund {
             let [shipping_minor, tax_minor, amount_minor] =
                 ["shipping_minor", "tax_minor", "amount_minor"].map(|name| amount(it, name));
             let points_returned = it.value("points_returned", it.count());
-            let points_returned =
-                points_returned.map(|it| Points::try_from(it).unwrap_or(Points::MAX));
+            let points_returned = points_returned.and_then(|number| {
+                let points = Points::try_from(number).ok();
+                if points.is_none() {
+                    it.wrong("points_returned", format_args!("at most {} points", Points::MAX));
+                }
+                points
+            });
             let all = it.value("all", it.truth()).unwrap_or(false);
 
             let says_lines = it.node("lines").is_some()
@@ -129,7 +140,11 @@ impl PreviewRefund {
             let pieces = lines.iter().any(|it| it.quantity > 0 || !it.amount_minor.is_zero());
             let sums = [shipping_minor, tax_minor, amount_minor];
             let money = sums.iter().flatten().any(|it| !it.is_zero());
-            if !all && !pieces && !money {
+            let amounts = lines.iter().map(|it| it.amount_minor);
+            let others = [shipping_minor, tax_minor].into_iter().flatten();
+            if Minor::total(amounts.chain(others)).is_err() {
+                it.wrong("lines", "amounts whose sum can be counted");
+            } else if !all && !pieces && !money {
                 it.wrong("lines", "what is refunded: lines, an amount, shipping, tax, or `all`");
             }
             Some(Self {

@@ -583,8 +583,6 @@ impl Account {
     }
 
     fn apply_corrected(&mut self, corrected: &Corrected) -> Result<(), OutOfRange> {
-        // Who was one with another and parted counts what came, and not what refunds had left of it.
-        let was_merged = self.holdings.merged != Adjusted::default();
         let (at, sequence) = (corrected.matures_at, corrected.order_sequence);
         for (lot, before, after, settled) in corrected.by_lot()? {
             self.settle((at, lot, sequence), before, after, settled)?;
@@ -594,14 +592,13 @@ impl Account {
                 self.use_cap(*key, corrected.points_after.minus(corrected.points_before)?)?;
             } else {
                 let given_back = corrected.points_before.minus(corrected.points_after)?;
+                // Who was one with another and parted may count less than an order gave.
                 if let Some(cap) = self.caps.iter_mut().find(|it| it.key == *key) {
-                    let given_back =
-                        if was_merged { given_back.min(cap.points) } else { given_back };
-                    cap.points = cap.points.minus(given_back)?;
+                    cap.points = cap.points.minus_or_zero(given_back);
                 }
             }
         }
-        self.progress.correct(&corrected.progress, was_merged)
+        self.progress.correct(&corrected.progress)
     }
 
     /// Puts the difference between points `before` and `after` where `settled` says, of an order that matures
@@ -845,9 +842,10 @@ impl Progress {
         self.month(month)?.map_or(Ok(()), |it| it.add(grown))
     }
 
-    /// Changes what a correction says; what is not there is not taken off, if that may be.
-    fn correct(&mut self, change: &ProgressChange, may_lack: bool) -> Result<(), OutOfRange> {
-        if !may_lack || !change.is_less {
+    /// Changes what a correction says. Who was one with another and parted may count less than an order gave: what is
+    /// not there is not taken off, since no refund may be refused for it.
+    fn correct(&mut self, change: &ProgressChange) -> Result<(), OutOfRange> {
+        if !change.is_less {
             return self.change(change);
         }
         let less = Measure { spend: change.spend, orders: change.order.into(), growth: 0 };

@@ -543,6 +543,21 @@ fn a_hold_takes_points_out_of_their_lots_until_it_is_used() {
 }
 
 #[test]
+fn an_edit_of_something_else_takes_no_points_for_what_nothing_paid_before() {
+    let mut shop = Shop::with(20, json!({}));
+    // Nobody held anything: of 60 only the 20 that there are pay.
+    shop.does(paid("o", T1, 60, ("a", 60)));
+    assert_eq!(shop.happened(), "paid 60 by 0 held and 20 others, 40 uncovered");
+    shop.does(order("later", T1, 10_000));
+
+    shop.does(change("o", "c1", T2, content(80, 60)));
+    assert_eq!(shop.in_use("o"), 20, "what is there by now stays: {}", shop.happened());
+    // More to be paid by points takes what is more.
+    shop.does(change("o", "c2", "2026-02-04T00:00:00Z", content(80, 65)));
+    assert_eq!(shop.in_use("o"), 25, "{}", shop.happened());
+}
+
+#[test]
 fn points_used_by_call_are_the_orders_once_it_has_named_the_hold() {
     let mut shop = Shop::with(100, json!({}));
     shop.does(hold("a", T0, 60, None));

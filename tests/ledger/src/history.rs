@@ -854,7 +854,9 @@ fn about_checkouts(
                         Request::capture(client.clone(), key, owner, at, hold, wanted.map(points))
                     }
                     HoldStep::Release => {
-                        Request::release(client.clone(), key, owner, at, hold).with_captured()
+                        let release = Request::release(client.clone(), key, owner, at, hold);
+                        // As the shop asks, and as the member does.
+                        if later.is_multiple_of(2) { release.with_captured() } else { release }
                     }
                     HoldStep::Order { amounts, points_paid, euros } => {
                         *orders += 1;

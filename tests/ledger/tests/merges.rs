@@ -149,6 +149,19 @@ fn no_refund_is_refused_since_two_were_one_for_a_while() {
 }
 
 #[test]
+fn no_refund_is_refused_where_only_what_counts_for_levels_came_and_went() {
+    let shop = Shop::new(&json!({"pending_days": 0}), 2);
+    shop.does(&order("a", "ann", 10_000, 1));
+    shop.does(&spend("s", "ann", 100, 1));
+    shop.does(&order("b", "ben", 10_000, 1));
+    shop.merges();
+    shop.does(&refund("a", "r", 10_000, 3));
+    shop.undoes(4);
+
+    shop.does(&refund("b", "r", 10_000, 5));
+}
+
+#[test]
 fn undoing_takes_nothing_of_the_other_for_pending_points_that_a_refund_took_back() {
     let shop = Shop::new(&json!({"pending_days": 14}), 21);
     shop.does(&order("b", "ben", 10_000, 1));

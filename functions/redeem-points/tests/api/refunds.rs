@@ -1,5 +1,6 @@
 //! What a refund would do, before it is sent.
 
+use jiff::ToSpan;
 use loyalty_contracts::{event::Event, problem::ProblemKind};
 use loyalty_ledger::{Answered, Reading, statement::statement};
 use loyalty_runtime::api::write::shown;
@@ -76,6 +77,7 @@ async fn a_refund_does_what_its_preview_said_and_the_preview_writes_nothing() {
         let newest = shown(newest.entries.first().unwrap()).unwrap();
         assert_eq!(serde_json::to_value(newest).unwrap(), previewed.body["entry"]);
 
+        shop.pass(3.hours());
         let again = preview(&shop, body.clone()).await;
         assert_eq!(again.body, json!({"is_new": false, "entry": previewed.body["entry"]}));
         body["points_returned"] = json!(1);
@@ -115,6 +117,8 @@ async fn a_refund_without_an_id_is_previewed_and_an_order_that_nobody_knows_is_n
 async fn what_is_wrong_with_a_preview_is_said_with_what_would_be_right() {
     let shop = shop().await;
     let line = json!({"id": "a", "quantity": 1, "amount_minor": 1});
+    let line_of_all =
+        json!({"id": "a", "quantity": 1, "amount_minor": 9_223_372_036_854_775_807_u64});
     for (body, paths) in [
         (json!({"amount_minor": 1}), vec!["order_id"]),
         (json!({"order_id": "o"}), vec!["lines"]),
@@ -128,6 +132,15 @@ async fn what_is_wrong_with_a_preview_is_said_with_what_would_be_right() {
             vec!["lines[0].quantity", "lines[0].amount_minor", "lines[1]", "lines"],
         ),
         (json!({"order_id": "o", "amount_minor": 1, "member": "SECRET"}), vec!["?"]),
+        (
+            json!({"order_id": "o", "amount_minor": 1, "points_returned": u64::MAX}),
+            vec!["points_returned"],
+        ),
+        (
+            json!({"order_id": "o", "lines": [{"id": "a", "quantity": 5_000_000_000_u64, "amount_minor": 1}]}),
+            vec!["lines[0].quantity", "lines"],
+        ),
+        (json!({"order_id": "o", "lines": [line_of_all, line_of_all]}), vec!["lines"]),
     ] {
         let answer = preview(&shop, body.clone()).await;
         let mistakes = answer.body["mistakes"].as_array().unwrap_or_else(|| panic!("{answer:?}"));

@@ -15,6 +15,7 @@ use loyalty_domain::{
     due,
     event::Event,
     id::{ClientId, CommandId, MemberId, RequestKey},
+    order::Order,
     points::{OutOfRange, Points},
     program::{Activation, Program},
     tier,
@@ -138,7 +139,25 @@ impl Run {
                 self.tally.reused.push((line, reused(&entry.id)));
             }
         }
-        Ok(())
+        // An order that was not taken leaves nothing held.
+        match with_points.as_ref().map(|it| &it.command) {
+            Some(Command::PayOrder(order)) => self.let_go(order, request.at),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Lets what is held for `order` go, if anything is.
+    fn let_go(&mut self, order: &Order, at: Timestamp) -> Result<(), LedgerError> {
+        let (Some(member_id), Some(hold)) = (order.member_id.clone(), order.points_hold) else {
+            return Ok(());
+        };
+        let account = self.ledger.account(&member_id);
+        if account.is_none_or(|it| it.hold(hold).is_none()) {
+            return Ok(());
+        }
+        let key = RequestKey::try_from(order.order_id.as_str());
+        let (Ok(client), Ok(key)) = (ClientId::try_from("simulate"), key) else { return Ok(()) };
+        self.execute(&Request::release(client, key, member_id, at, hold)).map(drop)
     }
 
     fn execute(&mut self, request: &Request) -> Result<Answered, LedgerError> {
