@@ -111,6 +111,40 @@ fn members_who_pay_with_all_points_that_they_can_earn_less_and_every_point_is_so
 }
 
 #[test]
+fn an_order_that_is_edited_stays_paid_with_points() {
+    let folder = scratch("paid-and-edited");
+    let lines = |amount: u32| {
+        format!(r#""lines":[{{"id":"1","sku":"A","quantity":1,"amount_minor":{amount}}}]"#)
+    };
+    let paid = |id: &str, at: &str, amount: u32| {
+        let lines = lines(amount);
+        format!(
+            r#"{{"type":"order.paid","order_id":"{id}","member_id":"m1","paid_at":"{at}","currency":"GBP",{lines}}}"#
+        )
+    };
+    let changed = format!(
+        r#"{{"type":"order.changed","order_id":"2","change_id":"1","changed_at":"2025-06-02T10:00:00Z",{}}}"#,
+        lines(11_000)
+    );
+    let events = [
+        paid("1", "2025-01-01T10:00:00Z", 100_000),
+        paid("2", "2025-06-01T10:00:00Z", 10_000),
+        changed,
+    ];
+    fs::write(folder.join("events.jsonl"), events.join("\n")).unwrap();
+    let mut command = loyalty();
+    command
+        .args(["simulate", "--pay-with-points", "--as-of", "2025-07-01"])
+        .args(["--events".into(), folder.join("events.jsonl")])
+        .args(["--program".into(), repository("infra/programs/standard.toml")]);
+
+    let report = succeed(&mut command);
+
+    assert_eq!(number(&report, "used for orders"), 1_000, "{report}");
+    assert!(!report.contains("given back"), "{report}");
+}
+
+#[test]
 fn paying_with_points_needs_a_program_that_says_what_they_are_worth() {
     let program = repository("infra/programs/retail-a.toml");
     let mut command = loyalty();

@@ -1,6 +1,7 @@
 //! One program's run: events go through the ledger in memory, and accounts come out.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     sync::Arc,
 };
@@ -10,12 +11,13 @@ use loyalty_domain::{
     account::{Account, Balance, Measure},
     calendar::Month,
     checkout::{CheckoutEvent, NewHold},
-    command::{Command, Request},
+    command::{Command, Correction, Request},
     decide::Rejection,
     due,
     event::Event,
-    id::{ClientId, CommandId, MemberId, RequestKey},
-    order::Order,
+    id::{ClientId, CommandId, MemberId, OrderId, RequestKey},
+    money::Minor,
+    order::{Content, Order},
     points::{OutOfRange, Points},
     program::{Activation, Program},
     tier,
@@ -43,6 +45,8 @@ pub(crate) struct Run {
     friends: Friends,
     /// Whether members pay with all points that they can.
     pays_with_points: bool,
+    /// What points paid of which orders, where it was made up here.
+    paid: HashMap<OrderId, Minor>,
 }
 
 /// Whether what falls due is posted day by day, as the deployed jobs do.
@@ -100,7 +104,19 @@ impl Run {
         }
         let friends = Friends::new(codes);
         let (latest, pays_with_points) = (None, false);
-        Ok(Self { program, title, ledger, tally, until, latest, nights, friends, pays_with_points })
+        let paid = HashMap::new();
+        Ok(Self {
+            program,
+            title,
+            ledger,
+            tally,
+            until,
+            latest,
+            nights,
+            friends,
+            pays_with_points,
+            paid,
+        })
     }
 
     /// The same, in which members pay each order with as many points as the program lets them.
@@ -172,18 +188,28 @@ impl Run {
     /// The order of `request` with as many points as can pay it, which are held first as by a checkout; `None` where
     /// none do, or nobody asked for it.
     fn with_points(&mut self, request: &Request) -> Result<Option<Request>, LedgerError> {
+        if let Command::CorrectOrder { order_id, correction: Correction::Content(content), .. } =
+            &request.command
+            && content.paid_with_points.is_zero()
+            && let Some(paid) = self.paid.get(order_id)
+        {
+            // The shop's edit knows nothing of these points, and does not give them back.
+            let mut request = request.clone();
+            let total = total(content)?;
+            if let Command::CorrectOrder { correction: Correction::Content(content), .. } =
+                &mut request.command
+            {
+                content.paid_with_points = (*paid).min(total);
+            }
+            return Ok(Some(request));
+        }
         let Command::PayOrder(order) = &request.command else { return Ok(None) };
         let says_so = order.points_hold.is_some() || !order.content.paid_with_points.is_zero();
         let Some(member_id) = order.member_id.clone().filter(|_| self.pays_with_points && !says_so)
         else {
             return Ok(None);
         };
-        let content = &order.content;
-        let mut total = content.shipping.plus(content.tax)?;
-        for line in &content.lines {
-            total = total.plus(line.amount.minus_or_zero(line.discounts))?;
-        }
-        let total = total.minus_or_zero(content.discounts);
+        let total = total(&order.content)?;
         // One hold an order, however often its event comes.
         let key = RequestKey::try_from(order.order_id.as_str());
         let (Ok(client), Ok(key)) = (ClientId::try_from("simulate"), key) else { return Ok(None) };
@@ -199,6 +225,7 @@ impl Run {
         });
         let Some(held) = held else { return Ok(None) };
         let mut order = order.clone();
+        self.paid.insert(order.order_id.clone(), held.amount);
         order.content.paid_with_points = held.amount;
         order.points_hold = Some(held.id);
         Ok(Some(Request { command: Command::PayOrder(order), ..request.clone() }))
@@ -283,6 +310,15 @@ impl Run {
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.ledger.entries()
     }
+}
+
+/// What an order comes to, before anything pays it.
+fn total(content: &Content) -> Result<Minor, OutOfRange> {
+    let mut total = content.shipping.plus(content.tax)?;
+    for line in &content.lines {
+        total = total.plus(line.amount.minus_or_zero(line.discounts))?;
+    }
+    Ok(total.minus_or_zero(content.discounts))
 }
 
 /// Why a rule refused what is under `id`, and what would mend it.
