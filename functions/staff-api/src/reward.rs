@@ -81,6 +81,12 @@ where
         }
         match change_reward(&self.writer.store, &reward, &author).await? {
             RewardChanged::Now | RewardChanged::Before => self.shown(&reward).await,
+            // Somebody else was at it just now, and made nothing of it: the same again may succeed.
+            RewardChanged::Invalid(InvalidChange::Version { expected })
+                if expected == reward.spec().version =>
+            {
+                Err(LedgerError::Contended { attempts: 1 }.into())
+            }
             RewardChanged::Invalid(invalid) => Err(match invalid {
                 InvalidChange::Version { .. } => mistake("version", invalid.to_string()),
                 InvalidChange::Retired => mistake("status", invalid.to_string()),

@@ -1,7 +1,8 @@
 //! Transfers: points that one member gives to another.
 //!
 //! Both accounts change together, each in an entry of its own. The points keep their last good days, so that giving
-//! them to and fro lets none live longer. See `docs/decisions/0017-two-members.md`.
+//! them to and fro lets none live longer, unless the receiver's own lot of that day was made to. See
+//! `docs/decisions/0017-two-members.md`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

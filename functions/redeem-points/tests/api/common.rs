@@ -16,7 +16,7 @@ use loyalty_domain::{command::Request, program::Program};
 use loyalty_dynamodb::{DynamoDbLedger, Tables};
 use loyalty_ledger::{Answered, Attempts, LedgerError, execute, program::Programs};
 use loyalty_runtime::api::write::Writer;
-use loyalty_tests_dynamodb::{Engine, Usage, Wire, members_table};
+use loyalty_tests_dynamodb::{Engine, Fault, Usage, Wire, members_table};
 use serde_json::{Value, json};
 
 const MEMBER: &str = include_str!("../../../member-api/tests/events/member.json");
@@ -246,6 +246,11 @@ impl Shop {
 
     pub(crate) const fn store(&self) -> &DynamoDbLedger {
         &self.store
+    }
+
+    /// The next transaction meets another one, as it can on AWS.
+    pub(crate) fn conflict_once(&self) {
+        self.wire.disturb_once("TransactWriteItems", Fault::Conflict);
     }
 
     /// What was sent to the store since the last time, and what it cost.

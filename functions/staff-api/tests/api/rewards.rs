@@ -86,6 +86,21 @@ async fn a_reward_is_made_changed_stopped_and_retired_version_by_version() {
 }
 
 #[tokio::test]
+async fn a_reward_that_meets_another_change_can_be_sent_again_as_it_is() {
+    let shop = Shop::with_members(&json!({})).await;
+    shop.conflict_once();
+
+    let busy = ask(&shop, "PUT", "", Some(&cup(1))).await;
+    let again = ask(&shop, "PUT", "", Some(&cup(1))).await;
+    shop.conflict_once();
+    let paused = ask(&shop, "POST", "/pause", None).await;
+
+    assert_problem(&busy, ProblemKind::Unavailable);
+    assert_eq!((again.status, &again.body["reward"]["version"]), (200, &json!(1)));
+    assert_eq!((paused.status, &paused.body["reward"]["status"]), (200, &json!("paused")));
+}
+
+#[tokio::test]
 async fn a_draft_without_a_name_is_not_taken_up_and_stands_in_nobodys_way() {
     let shop = Shop::with_members(&json!({})).await;
     let mut draft = cup(1);
